@@ -1,0 +1,1 @@
+"""Labels, text preparation, the base encoder and the classifier."""

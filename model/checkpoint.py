@@ -1,0 +1,135 @@
+"""What a checkpoint folder holds, and the checks that it passes before anything is computed with it.
+
+``tocsin.json`` describes the model; ``weights.safetensors`` holds what was trained: low-rank factors and heads when the
+description has an adapter, the whole encoder and heads otherwise. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .base import file_sha256
+from .labels import LABELS
+
+FORMAT = 1
+DESCRIPTION, WEIGHTS = "tocsin.json", "weights.safetensors"
+SHIPPED = "default"
+_SHIPPED_FOLDER = Path(__file__).parent / SHIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Low-rank update of the encoder's linear layers: weight + (alpha / rank) * B @ A."""
+
+    rank: int
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Everything about a checkpoint except its tensors."""
+
+    base: str  # as given to resolve_base
+    base_sha256: str  # of the base's weight file
+    max_tokens: int  # longest input, special tokens included
+    thresholds: dict[str, float]  # calibrated probability from which a label is given
+    calibration: dict[str, tuple[float, float]]  # per label: probability = sigmoid(scale * logit + shift)
+    adapter: Adapter | None
+    labels: tuple[str, ...] = LABELS
+    pooling: str = "mean"
+    data_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ValueError(f"expected checkpoint format {FORMAT}, found {self.format}; use the matching tocsin version")
+        if tuple(self.labels) != LABELS:
+            raise ValueError(
+                f"expected the labels {list(LABELS)} in this order, found {list(self.labels)}; retrain or restore {DESCRIPTION}"
+            )
+        if self.pooling != "mean":
+            raise ValueError(f"expected pooling 'mean', found {self.pooling!r}; use the matching tocsin version")
+        for name, table in (("thresholds", self.thresholds), ("calibration", self.calibration)):
+            if set(table) != set(LABELS):
+                raise ValueError(f"expected {name} for {list(LABELS)}, found {sorted(table)}; restore {DESCRIPTION}")
+        for label, value in self.thresholds.items():
+            if not 0.0 < value < 1.0:
+                raise ValueError(f"expected a threshold between 0 and 1 for {label}, found {value}")
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that change with the weights, the thresholds or any other field."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def resolve_checkpoint(name: str) -> Path:
+    """Folder of the checkpoint called ``name``: the shipped one or a local path; FileNotFoundError says what was tried."""
+    folder = _SHIPPED_FOLDER if name == SHIPPED else Path(name).expanduser()
+    if not (folder / DESCRIPTION).is_file():
+        raise FileNotFoundError(
+            f"expected a checkpoint folder with {DESCRIPTION} at {folder}, found none; "
+            f"give a folder written by 'tocsin train', or {SHIPPED!r} for the shipped weights"
+        )
+    return folder
+
+
+def save_checkpoint(folder: Path, description: Description, tensors: dict[str, torch.Tensor]) -> Description:
+    """The description as written, with the hash of the weights.
+
+    Both files are written under temporary names first, the description last, so that a folder is never half new.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as name:
+        work = Path(name)
+        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, work / WEIGHTS)
+        written = dataclasses.replace(description, weights_sha256=file_sha256(work / WEIGHTS))
+        text = json.dumps(dataclasses.asdict(written), indent=1, ensure_ascii=False)
+        (work / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        for file_name in (WEIGHTS, DESCRIPTION):
+            os.replace(work / file_name, folder / file_name)
+    return written
+
+
+def load_checkpoint(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
+    """Description and tensors of a folder; ValueError when a file is damaged or does not fit."""
+    path = folder / WEIGHTS
+    description = _read_description(folder / DESCRIPTION)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected {WEIGHTS} beside {DESCRIPTION} in {folder}, found none; copy the whole folder")
+    found = file_sha256(path)
+    if found != description.weights_sha256:
+        raise ValueError(
+            f"expected {path} with SHA-256 {description.weights_sha256}, found {found}; the file is damaged, fetch it again"
+        )
+    try:
+        return description, load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"expected safetensors in {path}, found {error}; fetch the file again") from error
+
+
+def _read_description(path: Path) -> Description:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        adapter = fields.pop("adapter")
+        calibration = {label: (float(pair[0]), float(pair[1])) for label, pair in fields.pop("calibration").items()}
+        labels = tuple(fields.pop("labels"))
+        return Description(
+            **fields, labels=labels, calibration=calibration, adapter=Adapter(**adapter) if adapter else None
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"expected a checkpoint description in {path}, found {error}; fetch the file again") from error

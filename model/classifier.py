@@ -1,0 +1,194 @@
+"""The classifier: calibrated probabilities of the four labels for sentences, and scores for whole articles."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from . import base as bases
+from .article import ArticleScore, assemble, prepare
+from .checkpoint import Description, load_checkpoint, resolve_checkpoint, save_checkpoint
+from .labels import LABELS, check_label
+from .network import RhetoricNetwork, load_tensors
+from .normalise import clean
+
+Array = npt.NDArray[np.float64]
+PRECISIONS = ("fp32", "bf16")
+DEFAULT_BATCH_TOKENS = 4096  # padded tokens; larger batches gained nothing on CPU when measured
+
+
+class RhetoricClassifier:
+    """A trained network with its tokenizer, calibration and thresholds.
+
+    Scores do not depend on the other sentences of a call beyond floating-point noise (below 1e-5 in float32; bf16 is
+    faster on some processors but moves scores by up to 1e-2 with the batch, so it is not the default).
+    """
+
+    def __init__(
+        self,
+        network: RhetoricNetwork,
+        tokenizer: PreTrainedTokenizerBase,
+        description: Description,
+        *,
+        name: str = "unsaved",
+        device: str | torch.device | None = None,
+        precision: str = "fp32",
+        tensors: dict[str, torch.Tensor] | None = None,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f"expected precision {' or '.join(PRECISIONS)}, found {precision!r}")
+        self.device = resolve_device(device)
+        self.network = network.to(self.device).eval()
+        self.tokenizer = tokenizer
+        self.description = description
+        self.precision = precision
+        self._name = name
+        self._tensors = tensors
+        self._scale = np.array([description.calibration[label][0] for label in LABELS])
+        self._shift = np.array([description.calibration[label][1] for label in LABELS])
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path = "default", *, device: str | torch.device | None = None, precision: str = "fp32"
+    ) -> RhetoricClassifier:
+        """The classifier saved in a folder, or the shipped one ("default").
+
+        Hashes of weights and base are verified. Raises FileNotFoundError when something is missing and ValueError when it
+        does not fit; no network is used.
+        """
+        folder = resolve_checkpoint(str(name))
+        description, tensors = load_checkpoint(folder)
+        base_folder = bases.resolve_base(description.base)
+        found = bases.file_sha256(base_folder / bases.WEIGHTS)
+        if found != description.base_sha256:
+            raise ValueError(
+                f"expected the base {description.base!r} with SHA-256 {description.base_sha256}, found {found} "
+                f"in {base_folder}; delete that folder so that it is made again, or use the base of the training run"
+            )
+        network = RhetoricNetwork(bases.load_encoder(base_folder))
+        adapter = description.adapter
+        load_tensors(network, tensors, adapter.alpha / adapter.rank if adapter else None)
+        tokenizer = bases.load_tokenizer(base_folder)
+        return cls(
+            network, tokenizer, description, name=folder.name, device=device, precision=precision, tensors=tensors
+        )
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the checkpoint, in the compact form in which it was trained or loaded."""
+        tensors = self._tensors
+        if tensors is None:
+            tensors = dict(self.network.state_dict())
+        self.description = save_checkpoint(Path(folder), self.description, tensors)
+        self._name = Path(folder).name
+
+    @property
+    def model_id(self) -> str:
+        """Folder name and fingerprint, as written into every output record."""
+        return f"{self._name}@{self.description.fingerprint}"
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Calibrated probability from which each label is given."""
+        return dict(self.description.thresholds)
+
+    def with_thresholds(self, changes: Mapping[str, float]) -> RhetoricClassifier:
+        """A classifier that shares these weights but gives the named labels from other probabilities."""
+        thresholds = self.thresholds | {check_label(label): value for label, value in changes.items()}
+        return RhetoricClassifier(
+            self.network,
+            self.tokenizer,
+            dataclasses.replace(self.description, thresholds=thresholds),
+            name=self._name,
+            device=self.device,
+            precision=self.precision,
+            tensors=self._tensors,
+        )
+
+    def predict_proba(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
+        """Calibrated probabilities, ndarray of shape (n_sentences, n_labels), columns in the order of LABELS.
+
+        Sentences are normalised first, so raw text is fine. Empty input gives shape (0, n_labels).
+        """
+        return self.calibrate(self.predict_logits([clean(sentence) for sentence in sentences], batch_tokens=batch_tokens))
+
+    def calibrate(self, logits: Array) -> Array:
+        """Probabilities for raw logits of shape (n, n_labels)."""
+        probabilities: Array = 1.0 / (1.0 + np.exp(-np.clip(self._scale * logits + self._shift, -60.0, 60.0)))
+        return probabilities
+
+    def predict_logits(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
+        """Raw logits of shape (n_sentences, n_labels) for sentences that are clean already."""
+        ids = self.encode(sentences)
+        logits = np.zeros((len(ids), len(LABELS)), dtype=np.float64)
+        for rows in token_batches([len(row) for row in ids], batch_tokens):
+            logits[rows] = self._forward([ids[row] for row in rows])
+        return logits
+
+    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Token ids of each sentence, cut at the model's maximum length."""
+        if not sentences:
+            return []
+        encoded = self.tokenizer(list(sentences), truncation=True, max_length=self.description.max_tokens)
+        ids: list[list[int]] = encoded["input_ids"]
+        return ids
+
+    def _forward(self, ids: list[list[int]]) -> Array:
+        inputs, mask = pad(ids, int(self.tokenizer.pad_token_id))
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
+            logits = self.network(inputs.to(self.device), mask.to(self.device))
+        result: Array = logits.float().cpu().numpy().astype(np.float64)
+        return result
+
+    def score(
+        self, text: str, *, title: str | None = None, language: str | None = None, any_language: bool = False
+    ) -> ArticleScore:
+        """Scores of one article with the sentences behind them; the record that ``tocsin score`` writes is made from it."""
+        article = prepare(text, title=title, language=language, any_language=any_language)
+        probabilities = self.predict_proba([sentence.clean for sentence in article.sentences])
+        return assemble(article, probabilities, self.thresholds)
+
+
+def resolve_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, else a GPU when there is one, else the CPU; ValueError when it does not exist."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"expected a device of this machine such as cpu or cuda:0, found {str(device)!r}") from error
+    return chosen
+
+
+def pad(ids: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, both of shape (n, longest)."""
+    longest = max(len(row) for row in ids)
+    inputs = torch.full((len(ids), longest), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(ids), longest), dtype=torch.long)
+    for index, row in enumerate(ids):
+        inputs[index, : len(row)] = torch.tensor(row, dtype=torch.long)
+        mask[index, : len(row)] = 1
+    return inputs, mask
+
+
+def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Row numbers in batches of similar length, each of at most ``batch_tokens`` padded tokens (one row at least)."""
+    if batch_tokens < 1:
+        raise ValueError(f"expected batch_tokens of at least 1, found {batch_tokens}")
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        if batch and lengths[row] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

@@ -1,0 +1,59 @@
+"""The network: encoder, mean over tokens, four independent logits; and the low-rank update merged into it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from .labels import LABELS
+
+LORA_A, LORA_B = ".lora_A", ".lora_B"
+HEAD_PREFIX, ENCODER_PREFIX = "head.", "encoder."
+
+
+class RhetoricNetwork(nn.Module):
+    """Logits of shape (n, len(LABELS)) for token ids and attention mask of shape (n, tokens)."""
+
+    def __init__(self, encoder: PreTrainedModel, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(int(encoder.config.hidden_size), len(LABELS))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Raw logits; padding does not enter the mean."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        pooled = (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
+        # The head is tiny; in float32 it costs nothing and keeps the calibration exact under autocast.
+        with torch.autocast(device_type=pooled.device.type, enabled=False):
+            logits: torch.Tensor = self.head(self.dropout(pooled))
+        return logits
+
+
+def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], scale: float | None) -> None:
+    """Put trained tensors into a network made from the base.
+
+    With ``scale`` (alpha / rank) the encoder's tensors are low-rank factors, which are merged into its weights, so that
+    inference costs what the base costs. ValueError names tensors that are missing or do not fit.
+    """
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    head = {name.removeprefix(HEAD_PREFIX): t for name, t in tensors.items() if name.startswith(HEAD_PREFIX)}
+    encoder = {name.removeprefix(ENCODER_PREFIX): t for name, t in tensors.items() if name.startswith(ENCODER_PREFIX)}
+    try:
+        network.head.load_state_dict(head)
+        if scale is None:
+            network.encoder.load_state_dict(encoder)
+        else:
+            _merge(network.encoder, encoder, scale)
+    except (RuntimeError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on") from error
+
+
+def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -> None:
+    for name in [name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)]:
+        linear = encoder.get_submodule(name)
+        with torch.no_grad():
+            linear.weight += scale * (factors[name + LORA_B] @ factors[name + LORA_A])
