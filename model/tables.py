@@ -1,0 +1,51 @@
+"""Word tables of each language: abbreviations, months, attributing verbs, roles.
+
+One TOML file a language in ``model/tables``; a linguist extends them without touching code. Serbian and its siblings
+are kept in Latin script, Cyrillic text is compared after transliteration.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+from .languages import HBS
+from .script import to_latin
+
+_FOLDER = Path(__file__).parent / "tables"
+_ANY = "en"  # whose table serves texts of an unsupported language that are scored on request
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageTable:
+    """The words of one language, casefolded; phrases keep single spaces between their words."""
+
+    code: str
+    ordinals: bool
+    verbs: frozenset[str]
+    weak_verbs: frozenset[str]
+    according_to: frozenset[str]
+    complementisers: frozenset[str]
+    pronouns: frozenset[str]
+    roles: frozenset[str]
+    not_speakers: frozenset[str]
+    institutions: frozenset[str]
+    abbreviations: frozenset[str]
+    final_abbreviations: frozenset[str]
+    months: frozenset[str]
+
+    def fold(self, word: str) -> str:
+        """A word of a text in the form in which the table holds it."""
+        return (to_latin(word) if self.code == HBS else word).casefold()
+
+
+@lru_cache(maxsize=32)
+def load_table(code: str | None) -> LanguageTable:
+    """The table of a supported language code; the English one when the code is None."""
+    code = code or _ANY
+    values = tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
+    names = [field.name for field in fields(LanguageTable) if field.name not in ("code", "ordinals")]
+    words = {name: frozenset(word.casefold() for word in values[name]) for name in names}
+    return LanguageTable(code=code, ordinals=bool(values["ordinals"]), **words)
