@@ -1,3 +1,144 @@
-class ArticleScore: ...
-def assemble(*a): ...
-def prepare(*a): ...
+"""From an article's text to sentences with their voices, and from sentence probabilities to an article's score.
+
+``prepare`` and ``assemble`` are pure: a batch job puts any engine between them and gets what ``RhetoricClassifier.score``
+gives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .attribution import OUTLET, attribute
+from .labels import FLAGGING, LABELS
+from .languages import Language, detect, detect_sentence, from_tag
+from .normalise import Aligned, normalise
+from .segment import Span, segment
+from .tables import load_table
+
+OK, UNSUPPORTED, EMPTY = "ok", "unsupported_language", "empty"
+TITLE, TEXT = "title", "text"
+_LETTERS = re.compile(r"[^\W\d_]{2}")  # two letters in a row: less is a number, an emoji or a list mark
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One scorable sentence: ``record[where][start:end]`` is what the reader sees, ``clean`` what the model reads."""
+
+    where: str
+    start: int
+    end: int
+    clean: str
+    attribution: str
+    speaker: str | None
+    cut: bool  # part of an over-long sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A prepared article; ``sentences`` is empty unless ``status`` is OK."""
+
+    language: Language
+    status: str
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceScore:
+    """A sentence with its calibrated probabilities and the labels whose threshold they reach."""
+
+    sentence: Sentence
+    scores: dict[str, float]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleScore:
+    """Scores of an article.
+
+    ``scores`` and ``flagged`` are None when the article was not scored because of its language; an empty article has no
+    scores and is not flagged. ``outlet_scores`` count the outlet's own sentences only and are 0 where it has none.
+    """
+
+    language: str
+    status: str
+    flagged: bool | None
+    labels: tuple[str, ...]
+    scores: dict[str, float] | None
+    outlet_scores: dict[str, float] | None
+    sentences: tuple[SentenceScore, ...]
+
+
+def prepare(
+    text: str, *, title: str | None = None, language: str | None = None, any_language: bool = False
+) -> Article:
+    """Sentences of an article in reading order, the title's first, each with voice and speaker.
+
+    ``language`` is a BCP 47 tag that is believed; without it the language is detected over title and text.
+    """
+    fields = [(TITLE, title or "", normalise(title or "")), (TEXT, text, normalise(text))]
+    whole = "\n\n".join(aligned.text for _, _, aligned in fields if aligned.text.strip())
+    decided = from_tag(language, whole) if language is not None else detect(whole)
+    if not _LETTERS.search(whole):
+        return Article(decided, EMPTY, ())
+    if decided.code is None and not any_language:
+        return Article(decided, UNSUPPORTED, ())
+    sentences: list[Sentence] = []
+    for where, original, aligned in fields:
+        sentences += _field_sentences(where, original, aligned, decided, any_language)
+    return Article(decided, OK if sentences else EMPTY, tuple(sentences))
+
+
+def _field_sentences(
+    where: str, original: str, aligned: Aligned, language: Language, any_language: bool
+) -> list[Sentence]:
+    spans = segment(aligned, original, load_table(language.code))
+    languages = [detect_sentence(aligned.text[span.begin : span.stop], language) for span in spans]
+    voices = attribute(aligned.text, spans, [load_table(found.code or language.code) for found in languages])
+    kept = []
+    for span, found, voice in zip(spans, languages, voices, strict=True):
+        clean = " ".join(aligned.text[span.begin : span.stop].split())
+        if _LETTERS.search(clean) and (found.code is not None or any_language):
+            kept.append(_sentence(where, span, clean, voice.kind, voice.speaker))
+    return kept
+
+
+def _sentence(where: str, span: Span, clean: str, kind: str, speaker: str | None) -> Sentence:
+    return Sentence(where, span.start, span.end, clean, kind, speaker, span.cut)
+
+
+def assemble(article: Article, probabilities: Array, thresholds: Mapping[str, float]) -> ArticleScore:
+    """The article's score from probabilities of shape (n_sentences, n_labels), rows in the order of its sentences.
+
+    An article scores what its strongest sentence scores: one threat among forty calm sentences is still a threat, and
+    a long article is not accused for its length. ValueError when rows and sentences differ in number.
+    """
+    if len(probabilities) != len(article.sentences):
+        raise ValueError(f"expected {len(article.sentences)} rows of probabilities, found {len(probabilities)}")
+    scored = tuple(
+        SentenceScore(sentence, scores, _reached(scores, thresholds))
+        for sentence, scores in zip(article.sentences, map(_by_label, probabilities), strict=True)
+    )
+    if article.status != OK:
+        flagged = None if article.status == UNSUPPORTED else False
+        return ArticleScore(article.language.tag, article.status, flagged, (), None, None, ())
+    scores = _by_label(probabilities.max(axis=0))
+    own = [row for row, sentence in zip(probabilities, article.sentences, strict=True) if sentence.attribution == OUTLET]
+    outlet_scores = _by_label(np.max(own, axis=0) if own else np.zeros(len(LABELS)))
+    labels = _reached(scores, thresholds)
+    flagged = bool(FLAGGING.intersection(labels))
+    return ArticleScore(article.language.tag, OK, flagged, labels, scores, outlet_scores, scored)
+
+
+def _by_label(row: Array) -> dict[str, float]:
+    return {label: round(float(value), 6) for label, value in zip(LABELS, row, strict=True)}
+
+
+def _reached(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(label for label in LABELS if scores[label] >= thresholds[label])
