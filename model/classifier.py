@@ -93,6 +93,11 @@ class RhetoricClassifier:
         return f"{self._name}@{self.description.fingerprint}"
 
     @property
+    def tensors(self) -> dict[str, torch.Tensor] | None:
+        """The trained tensors in the compact form of a checkpoint; None when the whole network was trained."""
+        return self._tensors
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """Calibrated probability from which each label is given."""
         return dict(self.description.thresholds)

@@ -1,0 +1,152 @@
+"""Metrics of a classifier on labelled rows, by label, language and source, with counts and bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from datasets import Dataset
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+
+from tocsin.model import FLAGGING, LABELS, RhetoricClassifier
+
+from .calibrate import Floats, Ints, as_targets
+
+PRIMARY_METRIC = "tocsin-regional/all/macro/f1"
+SOBER_SOURCES = frozenset({"regional-news-ud", "osce-trilingual"})
+MIN_CLASS_ROWS = 10  # positives and negatives that a slice needs before it is reported
+BOOTSTRAP_SAMPLES = 300
+CALIBRATION_BINS = 10
+_FLAGGING_COLUMNS = [column for column, label in enumerate(LABELS) if label in FLAGGING]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Rows with their probabilities, shape (n, n_labels), and what is known of them."""
+
+    probabilities: Floats
+    targets: Ints
+    langs: npt.NDArray[np.str_]
+    sources: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.str_]
+
+
+def score_rows(classifier: RhetoricClassifier, rows: Dataset) -> Scored:
+    """Probabilities of every row of a data set with the columns of Example."""
+    columns = [np.array([str(value) for value in rows[name]]) for name in ("lang", "source", "group")]
+    return Scored(classifier.predict_proba(rows["text"]), as_targets(rows["targets"]), *columns)
+
+
+def evaluate(scored: Scored, thresholds: dict[str, float], *, seed: int = 0) -> dict[str, float]:
+    """Flat metrics, keys "source/language/label/metric"; "all" stands for every language of the source.
+
+    F1, precision and recall use the thresholds; ``f1_low`` and ``f1_high`` bound the 95% bootstrap interval of F1.
+    Slices with few rows of either class are left out rather than reported as noise.
+    """
+    metrics: dict[str, float] = {}
+    limits = np.array([thresholds[label] for label in LABELS])
+    for source in sorted(set(scored.sources)):
+        of_source = scored.sources == source
+        for lang in ["all", *sorted(set(scored.langs[of_source]))]:
+            rows = of_source & ((scored.langs == lang) | (lang == "all"))
+            prefix = f"{source}/{lang}"
+            metrics |= _label_metrics(scored, rows, limits, prefix, seed)
+            if source in SOBER_SOURCES or source == "parlasent-bcs":
+                metrics |= _false_alarms(scored, rows, limits, prefix)
+    return metrics
+
+
+def bootstrap(statistic: Callable[[npt.NDArray[np.int64]], float], count: int, seed: int) -> tuple[float, float]:
+    """95% interval of a statistic of row numbers, over rows drawn with replacement."""
+    rng = np.random.default_rng(seed)
+    values = [statistic(rng.integers(0, count, count)) for _ in range(BOOTSTRAP_SAMPLES)]
+    return float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))
+
+
+def calibration_error(probabilities: Floats, truth: Ints) -> float:
+    """Expected calibration error over equal-width bins (Naeini et al. 2015): mean gap weighted by bin size."""
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = [
+        abs(probabilities[bins == number].mean() - truth[bins == number].mean()) * (bins == number).mean()
+        for number in range(CALIBRATION_BINS)
+        if (bins == number).any()
+    ]
+    return float(sum(gaps))
+
+
+def twin_accuracy(scored: Scored, thresholds: dict[str, float]) -> tuple[float, int]:
+    """Share of near-twin pairs whose two members get exactly their flagging labels, and the number of pairs."""
+    limits = np.array([thresholds[label] for label in LABELS])
+    right = ((scored.probabilities >= limits) == (scored.targets == 1))[:, _FLAGGING_COLUMNS].all(axis=1)
+    pairs = [group for group in set(scored.groups) if "-p" in group]
+    members = [right[scored.groups == group] for group in pairs]
+    complete = [both for both in members if len(both) == 2]  # a pair has two members
+    return (float(np.mean([both.all() for both in complete])) if complete else 0.0), len(complete)
+
+
+def _label_metrics(
+    scored: Scored, rows: npt.NDArray[np.bool_], limits: Floats, prefix: str, seed: int
+) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    f1s: list[float] = []
+    for column, label in enumerate(LABELS):
+        known = rows & (scored.targets[:, column] >= 0)
+        truth, values = scored.targets[known, column], scored.probabilities[known, column]
+        positives = int(truth.sum())
+        if min(positives, len(truth) - positives) < MIN_CLASS_ROWS:
+            continue
+        given = (values >= limits[column]).astype(int)
+        low, high = bootstrap(_f1_of(truth, given), len(truth), seed)
+        found = {
+            "rows": len(truth),
+            "positives": positives,
+            "f1": f1_score(truth, given, zero_division=0),
+            "f1_low": low,
+            "f1_high": high,
+            "macro_f1": f1_score(truth, given, average="macro", labels=[0, 1], zero_division=0),
+            "precision": precision_score(truth, given, zero_division=0),
+            "recall": recall_score(truth, given, zero_division=0),
+            "average_precision": average_precision_score(truth, values),
+            "roc_auc": roc_auc_score(truth, values),
+            "calibration_error": calibration_error(values, truth),
+        }
+        f1s.append(float(found["f1"]))
+        metrics |= {f"{prefix}/{label}/{name}": float(value) for name, value in found.items()}
+    if len(f1s) == len(LABELS):
+        metrics[f"{prefix}/macro/f1"] = float(np.mean(f1s))
+    return metrics
+
+
+def _f1_of(truth: Ints, given: npt.NDArray[np.int_]) -> Callable[[npt.NDArray[np.int64]], float]:
+    def statistic(sample: npt.NDArray[np.int64]) -> float:
+        return float(f1_score(truth[sample], given[sample], zero_division=0))
+
+    return statistic
+
+
+def _false_alarms(scored: Scored, rows: npt.NDArray[np.bool_], limits: Floats, prefix: str) -> dict[str, float]:
+    flagged = (scored.probabilities[rows] >= limits)[:, _FLAGGING_COLUMNS].any(axis=1)
+    return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(len(flagged))}
+
+
+def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = None) -> list[str]:
+    """Readable lines: every source over all languages, then the languages of the regional corpus."""
+    lines = []
+    for key in sorted(metrics):
+        source, lang, label, *rest = key.split("/")
+        if rest == ["f1"] and label in LABELS and (sources is None or source in sources):
+            base = f"{source}/{lang}/{label}"
+            lines.append(
+                f"{source:24} {lang:8} {label:12} n={metrics[base + '/rows']:.0f} pos={metrics[base + '/positives']:.0f} "
+                f"F1 {metrics[key]:.3f} [{metrics[base + '/f1_low']:.3f}, {metrics[base + '/f1_high']:.3f}] "
+                f"P {metrics[base + '/precision']:.3f} R {metrics[base + '/recall']:.3f} "
+                f"macro {metrics[base + '/macro_f1']:.3f} AUC {metrics[base + '/roc_auc']:.3f} "
+                f"ECE {metrics[base + '/calibration_error']:.3f}"
+            )
+        elif label == "flagged_per_1000":
+            lines.append(f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[f'{source}/{lang}/rows']:.0f})")
+        elif label == "macro" and rest == ["f1"]:
+            lines.append(f"{source:24} {lang:8} macro-F1 of the four labels {metrics[key]:.3f}")
+    return lines
