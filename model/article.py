@@ -1,7 +1,7 @@
 """From an article's text to sentences with their voices, and from sentence probabilities to an article's score.
 
-``prepare`` and ``assemble`` are pure: a batch job puts any engine between them and gets what ``RhetoricClassifier.score``
-gives.
+``prepare`` and ``assemble`` are pure: a batch job puts any engine between them and gets what
+``RhetoricClassifier.score`` gives.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .attribution import OUTLET, attribute
-from .labels import FLAGGING, LABELS
-from .languages import Language, detect, detect_sentence, from_tag
-from .normalise import Aligned, normalise
-from .segment import Span, segment
-from .tables import load_table
+from tocsin.model.attribution import OUTLET, attribute
+from tocsin.model.labels import FLAGGING, LABELS
+from tocsin.model.languages import Language, detect, detect_sentence, from_tag
+from tocsin.model.normalise import Aligned, normalise
+from tocsin.model.segment import Span, segment
+from tocsin.model.tables import load_table
 
 OK, UNSUPPORTED, EMPTY = "ok", "unsupported_language", "empty"
 TITLE, TEXT = "title", "text"
@@ -75,9 +75,7 @@ class ArticleScore:
     sentences: tuple[SentenceScore, ...]
 
 
-def prepare(
-    text: str, *, title: str | None = None, language: str | None = None, any_language: bool = False
-) -> Article:
+def prepare(text: str, *, title: str | None = None, language: str | None = None, any_language: bool = False) -> Article:
     """Sentences of an article in reading order, the title's first, each with voice and speaker.
 
     ``language`` is a BCP 47 tag that is believed; without it the language is detected over title and text.
@@ -129,7 +127,9 @@ def assemble(article: Article, probabilities: Array, thresholds: Mapping[str, fl
         flagged = None if article.status == UNSUPPORTED else False
         return ArticleScore(article.language.tag, article.status, flagged, (), None, None, ())
     scores = _by_label(probabilities.max(axis=0))
-    own = [row for row, sentence in zip(probabilities, article.sentences, strict=True) if sentence.attribution == OUTLET]
+    own = [
+        row for row, sentence in zip(probabilities, article.sentences, strict=True) if sentence.attribution == OUTLET
+    ]
     outlet_scores = _by_label(np.max(own, axis=0) if own else np.zeros(len(LABELS)))
     labels = _reached(scores, thresholds)
     flagged = bool(FLAGGING.intersection(labels))

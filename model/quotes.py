@@ -67,7 +67,7 @@ def _is_open(open_marks: list[tuple[str, int]], mark: str) -> bool:
 
 
 def _closing_depth(open_marks: list[tuple[str, int]], mark: str, before: str, after: str) -> int | None:
-    if before.isspace() or after not in _AFTER_CLOSING and not after.isspace():
+    if before.isspace() or (after not in _AFTER_CLOSING and not after.isspace()):
         # “ and " before a letter open; a closing mark glued to the next word is only believed where nothing else fits.
         if not (mark in "”»«" and open_marks and not before.isspace()):
             return None

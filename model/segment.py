@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .normalise import Aligned
-from .tables import LanguageTable
+from tocsin.model.normalise import Aligned
+from tocsin.model.tables import LanguageTable
 
 MAX_CHARACTERS = 500  # longer sentences are cut, so that none ever exceeds what the encoder can read
 _LOOK_BEHIND = 40  # characters before a full stop that can hold its abbreviation
@@ -200,7 +200,7 @@ def _cut(text: str, left: int, right: int) -> Iterator[tuple[int, int]]:
 
 
 def _cover(spans: list[Span], original: str) -> list[Span]:
-    """Give characters between sentences that were removed from the text (tags, invisible ones) to the sentence before."""
+    """Give characters that were removed from between sentences (tags, invisible ones) to the sentence before."""
     if not spans:
         start = len(original) - len(original.lstrip())
         end = len(original.rstrip())

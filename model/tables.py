@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
-from .languages import HBS
-from .script import to_latin
+from tocsin.model.languages import HBS
+from tocsin.model.script import to_latin
 
 _FOLDER = Path(__file__).parent / "tables"
 _ANY = "en"  # whose table serves texts of an unsupported language that are scored on request

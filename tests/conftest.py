@@ -23,7 +23,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a base encoder: two layers of width 16, weights random but the same in every run."""
     folder = tmp_path_factory.mktemp("tiny-base")
     vocabulary = {token: index for index, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", *WORDS])}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - a token of text, not a secret
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]

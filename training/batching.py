@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from datasets import Dataset
 
 from tocsin.model.script import to_cyrillic
-
-from .config import SourceConfig
+from tocsin.training.config import SourceConfig
 
 BUCKET_BATCHES = 50  # rows are shuffled, then sorted by length inside a window of this many batches
 _SERBIAN_LATIN = frozenset({"sr-Latn", "cnr"})

@@ -41,8 +41,8 @@ def choose_thresholds(
 ) -> dict[str, float]:
     """The threshold of best F1 for each label, raised until few sober sentences are flagged.
 
-    ``sober`` holds probabilities of sentences that carry no flagging label, shape (m, n_labels). Each flagging label may
-    alarm on an equal part of ``max_false_alarms`` of them, so that together they stay below it.
+    ``sober`` holds probabilities of sentences that carry no flagging label, shape (m, n_labels). Each flagging label
+    may alarm on an equal part of ``max_false_alarms`` of them, so that together they stay below it.
     """
     thresholds = {}
     for column, label in enumerate(LABELS):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .example import TEST, VALIDATION
+from tocsin.training.example import TEST, VALIDATION
 
 
 @click.command()
@@ -18,9 +18,8 @@ from .example import TEST, VALIDATION
 def train(config: Path, out: Path, device: str | None, overwrite: bool) -> None:
     """Train a classifier after a TOML configuration (see training/default.toml)."""
     from tocsin.model.checkpoint import DESCRIPTION
-
-    from .config import load_config
-    from .run import train as run_training
+    from tocsin.training.config import load_config
+    from tocsin.training.run import train as run_training
 
     if (out / DESCRIPTION).exists() and not overwrite:
         raise FileExistsError(f"expected no checkpoint in {out}, found one; choose another folder or pass --overwrite")
@@ -36,10 +35,9 @@ def train(config: Path, out: Path, device: str | None, overwrite: bool) -> None:
 def evaluate(model: str, config: Path, out: Path, split: str, device: str | None) -> None:
     """Measure a checkpoint on the validation or test rows of a configuration's sources."""
     from tocsin.model import RhetoricClassifier
-
-    from .config import load_config
-    from .evaluate import summary_lines
-    from .run import report
+    from tocsin.training.config import load_config
+    from tocsin.training.evaluate import summary_lines
+    from tocsin.training.run import report
 
     classifier = RhetoricClassifier.from_pretrained(model, device=device)
     metrics = report(classifier, load_config(config), split=split)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.model.base import DEFAULT_BASE
-
-from .adapters import ADAPTERS
+from tocsin.training.adapters import ADAPTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,9 @@ class TrainConfig:
     lora_alpha: float = 64.0
     dropout: float = 0.1  # before the heads
     cyrillic_fraction: float = 0.25  # of Latin rows of Serbian and Montenegrin, written in Cyrillic instead
-    label_weights: dict[str, float] = field(default_factory=dict)  # of the loss of positives, by label; 1 when not given
+    label_weights: dict[str, float] = field(
+        default_factory=dict
+    )  # of the loss of positives, by label; 1 when not given
     max_false_alarms: float = 0.005  # share of sober validation sentences that thresholds may flag
     seed: int = 1
 
@@ -68,7 +69,9 @@ class TrainConfig:
 def load_config(path: Path) -> TrainConfig:
     """The configuration in a TOML file; ValueError names unknown keys, FileNotFoundError the missing file."""
     if not path.is_file():
-        raise FileNotFoundError(f"expected a training configuration at {path}, found no file; see training/default.toml")
+        raise FileNotFoundError(
+            f"expected a training configuration at {path}, found no file; see training/default.toml"
+        )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -11,8 +11,7 @@ from datasets import Dataset
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from tocsin.model import FLAGGING, LABELS, RhetoricClassifier
-
-from .calibrate import Floats, Ints, as_targets
+from tocsin.training.calibrate import Floats, Ints, as_targets
 
 PRIMARY_METRIC = "tocsin-regional/all/macro/f1"
 SOBER_SOURCES = frozenset({"regional-news-ud", "osce-trilingual"})
@@ -81,9 +80,9 @@ def twin_accuracy(scored: Scored, thresholds: dict[str, float]) -> tuple[float, 
     limits = np.array([thresholds[label] for label in LABELS])
     right = ((scored.probabilities >= limits) == (scored.targets == 1))[:, _FLAGGING_COLUMNS].all(axis=1)
     pairs = [group for group in set(scored.groups) if "-p" in group]
-    members = [right[scored.groups == group] for group in pairs]
-    complete = [both for both in members if len(both) == 2]  # a pair has two members
-    return (float(np.mean([both.all() for both in complete])) if complete else 0.0), len(complete)
+    members = [np.flatnonzero(scored.groups == group) for group in pairs]
+    complete = [rows for rows in members if len(rows) == 2]  # a member may have been dropped as a near-copy
+    return (float(np.mean([right[rows].all() for rows in complete])) if complete else 0.0), len(complete)
 
 
 def _label_metrics(
@@ -139,14 +138,17 @@ def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = Non
         if rest == ["f1"] and label in LABELS and (sources is None or source in sources):
             base = f"{source}/{lang}/{label}"
             lines.append(
-                f"{source:24} {lang:8} {label:12} n={metrics[base + '/rows']:.0f} pos={metrics[base + '/positives']:.0f} "
+                f"{source:24} {lang:8} {label:12} n={metrics[base + '/rows']:.0f} "
+                f"pos={metrics[base + '/positives']:.0f} "
                 f"F1 {metrics[key]:.3f} [{metrics[base + '/f1_low']:.3f}, {metrics[base + '/f1_high']:.3f}] "
                 f"P {metrics[base + '/precision']:.3f} R {metrics[base + '/recall']:.3f} "
                 f"macro {metrics[base + '/macro_f1']:.3f} AUC {metrics[base + '/roc_auc']:.3f} "
                 f"ECE {metrics[base + '/calibration_error']:.3f}"
             )
         elif label == "flagged_per_1000":
-            lines.append(f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[f'{source}/{lang}/rows']:.0f})")
+            lines.append(
+                f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[f'{source}/{lang}/rows']:.0f})"
+            )
         elif label == "macro" and rest == ["f1"]:
             lines.append(f"{source:24} {lang:8} macro-F1 of the four labels {metrics[key]:.3f}")
     return lines

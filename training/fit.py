@@ -23,10 +23,9 @@ from tocsin.model.checkpoint import Adapter, load_checkpoint
 from tocsin.model.classifier import pad, resolve_device
 from tocsin.model.labels import LABELS
 from tocsin.model.network import ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
-
-from .batching import epoch_rows, in_cyrillic, length_batches
-from .config import TrainConfig
-from .mixture import Mixture
+from tocsin.training.batching import epoch_rows, in_cyrillic, length_batches
+from tocsin.training.config import TrainConfig
+from tocsin.training.mixture import Mixture
 
 LOG_STEPS = 50
 MAX_GRADIENT_NORM = 1.0
@@ -122,7 +121,8 @@ class _Trainer:
             left = elapsed / self.done * (self.steps - self.done)
             mean = sum(self.losses[-LOG_STEPS:]) / len(self.losses[-LOG_STEPS:])
             self.progress(
-                f"epoch {epoch + 1} step {self.done}/{self.steps} loss {mean:.4f} elapsed {elapsed:.0f}s left {left:.0f}s"
+                f"epoch {epoch + 1} step {self.done}/{self.steps} loss {mean:.4f} "
+                f"elapsed {elapsed:.0f}s left {left:.0f}s"
             )
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from datasets import Dataset
 
 from tocsin.model.normalise import clean
-
-from .adapters import ADAPTERS
-from .config import TrainConfig
-from .dedupe import fold, near_copies
-from .example import TEST, TRAIN, UNKNOWN, VALIDATION, Example
+from tocsin.training.adapters import ADAPTERS
+from tocsin.training.config import TrainConfig
+from tocsin.training.dedupe import fold, near_copies
+from tocsin.training.example import TEST, TRAIN, UNKNOWN, VALIDATION, Example
 
 MIN_CHARACTERS = 3
 
@@ -35,8 +34,8 @@ class Mixture:
 def build_mixture(config: TrainConfig) -> Mixture:
     """Read every source of the configuration.
 
-    Rows whose labels are all unknown, exact repeats, rows of training that are near-copies of a held-out row, and rows of
-    validation that are near-copies of a test row are dropped and counted.
+    Dropped and counted: rows whose labels are all unknown, exact repeats, rows of training that are near-copies of a
+    held-out row, and rows of validation that are near-copies of a test row.
     """
     dropped: Counter[str] = Counter()
     examples = list(_usable(read_sources(config.sources, Path(config.corpora)), dropped))

@@ -13,13 +13,12 @@ from tocsin.model import LABELS, RhetoricClassifier
 from tocsin.model.base import WEIGHTS, file_sha256, load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, Description
 from tocsin.model.network import RhetoricNetwork, load_tensors
-
-from .calibrate import Floats, as_targets, choose_thresholds, fit_calibration
-from .config import TrainConfig
-from .evaluate import SOBER_SOURCES, evaluate, score_rows, twin_accuracy
-from .example import TEST, VALIDATION
-from .fit import Progress, fit, say
-from .mixture import Mixture, build_mixture
+from tocsin.training.calibrate import Floats, as_targets, choose_thresholds, fit_calibration
+from tocsin.training.config import TrainConfig
+from tocsin.training.evaluate import SOBER_SOURCES, evaluate, score_rows, twin_accuracy
+from tocsin.training.example import TEST, VALIDATION
+from tocsin.training.fit import Progress, fit, say
+from tocsin.training.mixture import Mixture, build_mixture
 
 VERSIONED = ("torch", "transformers", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
 CALIBRATION_SOURCE = "tocsin-regional"  # the only source in news register with all four labels known
@@ -68,7 +67,9 @@ def calibrate(classifier: RhetoricClassifier, mixture: Mixture, config: TrainCon
     rows = mixture.validation
     logits: Floats = classifier.predict_logits(rows["text"])
     targets, sources = as_targets(rows["targets"]), np.array(rows["source"])
-    chosen = sources == CALIBRATION_SOURCE if CALIBRATION_SOURCE in config.sources else np.ones(len(sources), dtype=bool)
+    chosen = (
+        sources == CALIBRATION_SOURCE if CALIBRATION_SOURCE in config.sources else np.ones(len(sources), dtype=bool)
+    )
     calibration = fit_calibration(logits[chosen], targets[chosen])
     description = dataclasses.replace(classifier.description, calibration=calibration)
     calibrated = RhetoricClassifier(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..example import Example
-from . import hate, own, rhetoric, sober
+from tocsin.training.adapters import hate, own, rhetoric, sober
+from tocsin.training.example import Example
 
 Adapter = Callable[[Path], Iterator[Example]]
 

@@ -6,11 +6,11 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..example import TEST, TRAIN, VALIDATION, Example, split_of, targets
-from .tables import read_json_lines, read_table
+from tocsin.training.adapters.tables import read_json_lines, read_table
+from tocsin.training.example import TEST, TRAIN, VALIDATION, Example, split_of, targets
 
-# serbian-hate sentence codes. Race, ethnicity, origin, religion and political camp are our groups; sex and sexuality are
-# groups of the guide too, but the corpus mixes them with insults of single persons, as it does class and profession.
+# serbian-hate sentence codes. Race, ethnicity, origin, religion and political camp are our groups; sex and sexuality
+# are groups of the guide too, but the corpus mixes them with insults of single persons, as it does class and profession.
 _SERBIAN_DIVISIVE = {"1", "1a", "1b", "1c", "2", "6c"}
 _SERBIAN_UNKNOWN = {"3a", "3b", "6a", "6b", "0:6b"}
 
@@ -63,13 +63,16 @@ def multitarget_conan(root: Path) -> Iterator[Example]:
         split = split_of("conan", claim)
         yield Example(claim, "en", targets(divisive=True), "multitarget-conan", claim, split)
         counter = targets(divisive=False, escalatory=False)
-        yield Example(row["COUNTER_NARRATIVE"].strip(), "en", counter, "multitarget-conan", claim, split, "counter_speech")
+        yield Example(
+            row["COUNTER_NARRATIVE"].strip(), "en", counter, "multitarget-conan", claim, split, "counter_speech"
+        )
 
 
 def albanian_conan(root: Path) -> Iterator[Example]:
     """Albanian versions of hateful claims, each in the split of its English original (same row number)."""
     claims = {
-        row["INDEX"]: row["HATE_SPEECH"].strip() for row in read_table(root / "multitarget-conan" / "Multitarget-CONAN.csv.gz")
+        row["INDEX"]: row["HATE_SPEECH"].strip()
+        for row in read_table(root / "multitarget-conan" / "Multitarget-CONAN.csv.gz")
     }
     for row in read_table(root / "albanian-conan" / "Albanian_CONAN.csv.gz"):
         claim = claims.get(row["INDEX"], row["HATE_SPEECH"])

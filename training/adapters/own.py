@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tocsin.model.labels import LABELS
-
-from ..example import Example, targets
-from .tables import read_json_lines
+from tocsin.training.adapters.tables import read_json_lines
+from tocsin.training.example import Example, targets
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 SOURCE = "tocsin-regional"

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..example import Example, split_of, targets
-from .tables import open_text, read_json_lines, read_table
+from tocsin.training.adapters.tables import open_text, read_json_lines, read_table
+from tocsin.training.example import Example, split_of, targets
 
 # Techniques that are the guide's means of manipulation; the others (doubt, repetition, appeals to values or authority,
 # slogans …) persuade without being manipulative by themselves, so a fragment with only those stays unknown.
@@ -57,7 +57,9 @@ def threatgram(root: Path) -> Iterator[Example]:
     for row in rows:
         escalatory = {"2": True, "0": False}.get(str(row["Label"]))
         text = row["reply"]
-        yield Example(text, "en", targets(escalatory=escalatory), "threatgram101", text, split_of("threatgram101", text))
+        yield Example(
+            text, "en", targets(escalatory=escalatory), "threatgram101", text, split_of("threatgram101", text)
+        )
 
 
 def germeval_violence(root: Path) -> Iterator[Example]:

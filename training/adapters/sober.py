@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..example import TEST, Example, split_of, targets
-from .tables import open_text, read_json_lines, read_table
+from tocsin.training.adapters.tables import open_text, read_json_lines, read_table
+from tocsin.training.example import TEST, Example, split_of, targets
 
 _CALM = targets(divisive=False, escalatory=False, manipulative=False)
 _OSCE_LANGUAGES = {"english": "en", "macedonian": "mk", "shqip": "sq"}
@@ -72,7 +72,11 @@ def objective_news(root: Path) -> Iterator[Example]:
         for path in sorted((root / "checkthat-subjectivity" / folder).glob("*.tsv*")):
             for row in read_table(path, delimiter="\t", quoting=csv.QUOTE_NONE):
                 text = row["sentence"].strip().strip('"')
-                known = targets(divisive=False, escalatory=False, manipulative=False) if row["label"] == "OBJ" else targets()
+                known = (
+                    targets(divisive=False, escalatory=False, manipulative=False)
+                    if row["label"] == "OBJ"
+                    else targets()
+                )
                 split = TEST if path.name.startswith("test") else split_of("checkthat", text, test=0)
                 yield Example(text, lang, known, "checkthat-subjectivity", text, split)
 
@@ -96,4 +100,3 @@ def parliaments(root: Path) -> Iterator[Example]:
         group = str(row["document_id"])
         split = split_of("parlasent-bcs", group, test=20)
         yield Example(row["sentence"], langs[row["country"]], known, "parlasent-bcs", group, split)
-

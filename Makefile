@@ -1,0 +1,47 @@
+# The two commands of the README, and what they need. Everything lives in .venv; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: score test lint types train clean
+
+score: $(VENV)/installed
+	$(BIN)/tocsin score examples/articles.jsonl --out scored.jsonl --overwrite
+	$(BIN)/tocsin show scored.jsonl --articles examples/articles.jsonl
+
+test: $(VENV)/installed-test lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy must see the folders under their installed names; the links give it a tree that looks like that.
+types: $(VENV)/installed-test
+	mkdir -p .links/tocsin
+	for part in model serve training; do ln -sfn ../../$$part .links/tocsin/$$part; done
+	cd .links && ../$(BIN)/mypy --config-file ../pyproject.toml -p tocsin.model -p tocsin.serve -p tocsin.training
+	$(BIN)/mypy --config-file pyproject.toml tests
+
+# Both stages of the shipped weights; about 50 minutes on two cores. The public corpora must lie where the
+# configurations say (training/README.md).
+train: $(VENV)/installed-test
+	$(BIN)/tocsin train training/public.toml --out runs/public
+	$(BIN)/tocsin train training/default.toml --out runs/default
+	$(BIN)/tocsin evaluate runs/default training/default.toml --split validation --out runs/validation.json
+
+$(VENV)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, found " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training,test]'
+	touch $(VENV)/installed $@
+
+clean:
+	rm -rf $(VENV) .links build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
