@@ -41,7 +41,9 @@ def test_conciliatory_alone_does_not_flag() -> None:
 
 
 def test_an_article_without_own_sentences_has_outlet_scores_of_zero() -> None:
-    score = assemble(prepare("„Vratićemo sve što je naše i to silom“, rekao je načelnik opštine."), rows(0.9), THRESHOLDS)
+    score = assemble(
+        prepare("„Vratićemo sve što je naše i to silom“, rekao je načelnik opštine."), rows(0.9), THRESHOLDS
+    )
     assert score.outlet_scores == dict.fromkeys(LABELS, 0.0)
 
 

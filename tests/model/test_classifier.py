@@ -10,7 +10,13 @@ import pytest
 from tocsin.model import LABELS, RhetoricClassifier
 from tocsin.model.classifier import resolve_device, token_batches
 
-SENTENCES = ["we will attack today", "the city said peace", "they are traitors", "talks", "we will take it back by force today"]
+SENTENCES = [
+    "we will attack today",
+    "the city said peace",
+    "they are traitors",
+    "talks",
+    "we will take it back by force today",
+]
 
 
 def test_probabilities_have_a_row_a_sentence_and_a_column_a_label(tiny_classifier: RhetoricClassifier) -> None:

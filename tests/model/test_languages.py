@@ -66,5 +66,7 @@ def test_an_unknown_tag_is_not_supported(tag: str) -> None:
 def test_a_sentence_leaves_its_article_only_on_clear_evidence() -> None:
     article = detect("Načelnik opštine je rekao da će se razgovori nastaviti u ponedeljak.")
     assert detect_sentence("OK, see you!", article) == article
-    foreign = detect_sentence("Le président de la République a déclaré que les négociations reprendront lundi.", article)
+    foreign = detect_sentence(
+        "Le président de la République a déclaré que les négociations reprendront lundi.", article
+    )
     assert foreign.code is None

@@ -13,7 +13,7 @@ from tocsin.model.normalise import clean, normalise
     "raw, expected",
     [
         ("Tr\u00adeba\u200b ih", "Treba ih"),
-        ("&bdquo;Ne&ldquo; &amp;quot;da&amp;quot;", "„Ne“ \"da\""),
+        ("&bdquo;Ne&ldquo; &amp;quot;da&amp;quot;", '„Ne“ "da"'),
         ("<b>Vlada</b> je <a href='x'>pala</a>.", "Vlada je pala ."),
         ("a < b and c > d", "a < b and c > d"),
         ("s\u030cuma cafe\u0301", "šuma café"),

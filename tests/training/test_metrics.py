@@ -1,0 +1,91 @@
+"""Thresholds come from validation and bound false alarms; metrics break when the scores do."""
+
+import numpy as np
+import pytest
+
+from tocsin.model import LABELS
+from tocsin.training.calibrate import choose_thresholds, fit_calibration
+from tocsin.training.evaluate import Scored, bootstrap, calibration_error, evaluate, summary_lines, twin_accuracy
+
+THRESHOLDS = dict.fromkeys(LABELS, 0.5)
+
+
+def scored(rows: int = 400, *, shuffled: bool = False, source: str = "toy") -> Scored:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 2, (rows, 4))
+    probabilities = np.clip(targets * 0.6 + rng.random((rows, 4)) * 0.4, 0, 1)
+    if shuffled:
+        targets = rng.permutation(targets)
+    constant = np.array(["en"] * rows)
+    return Scored(
+        probabilities, targets, constant, np.array([source] * rows), np.array([f"w-p{n // 2}" for n in range(rows)])
+    )
+
+
+def test_perfect_scores_are_perfect_and_shuffled_labels_are_chance() -> None:
+    good, chance = evaluate(scored(), THRESHOLDS), evaluate(scored(shuffled=True), THRESHOLDS)
+    assert good["toy/en/divisive/f1"] == good["toy/all/macro/f1"] == 1.0
+    assert abs(chance["toy/all/divisive/roc_auc"] - 0.5) < 0.1
+    assert chance["toy/all/divisive/f1_low"] < chance["toy/all/divisive/f1"] < chance["toy/all/divisive/f1_high"]
+    assert twin_accuracy(scored(), THRESHOLDS) == (1.0, 200)
+    assert twin_accuracy(scored(shuffled=True), THRESHOLDS)[0] < 0.1
+
+
+def test_unknown_targets_are_not_counted_and_thin_slices_are_left_out() -> None:
+    data = scored()
+    data.targets[:, 0] = -1
+    data.targets[:5, 0] = 1
+    metrics = evaluate(data, THRESHOLDS)
+    assert "toy/all/divisive/f1" not in metrics
+    assert "toy/all/macro/f1" not in metrics
+    assert metrics["toy/all/escalatory/rows"] == 400
+
+
+def test_false_alarms_count_flagging_labels_only() -> None:
+    data = scored(source="regional-news-ud")
+    data.targets[:] = 0
+    data.probabilities[:] = 0.1
+    data.probabilities[:4, 0] = 0.9
+    data.probabilities[:, 3] = 0.9  # conciliatory does not flag
+    metrics = evaluate(data, THRESHOLDS)
+    assert metrics["regional-news-ud/all/flagged_per_1000"] == 10.0
+    assert any("flagged 10.0 of 1,000 (n=400)" in line for line in summary_lines(metrics))
+
+
+def test_calibration_makes_steep_logits_honest() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (4000, 4))
+    logits = 6.0 * (truth * 2 - 1) + rng.normal(0, 9, (4000, 4))
+    raw = 1 / (1 + np.exp(-logits))
+    calibration = fit_calibration(logits, truth)
+    scale, shift = calibration["divisive"]
+    fitted = 1 / (1 + np.exp(-(scale * logits[:, 0] + shift)))
+    assert calibration_error(fitted, truth[:, 0]) < 0.03 < calibration_error(raw[:, 0], truth[:, 0])
+
+
+def test_a_label_with_few_rows_is_not_calibrated() -> None:
+    targets = np.full((50, 4), -1)
+    targets[:10, 0] = 1
+    assert fit_calibration(np.zeros((50, 4)), targets) == dict.fromkeys(LABELS, (1.0, 0.0))
+
+
+def test_thresholds_rise_until_sober_sentences_stay_unflagged() -> None:
+    data = scored()
+    free = choose_thresholds(data.probabilities, data.targets, np.zeros((0, 4)), max_false_alarms=0.01)
+    sober = np.linspace(0, 0.8, 1000)[:, None].repeat(4, axis=1)
+    bound = choose_thresholds(data.probabilities, data.targets, sober, max_false_alarms=0.01)
+    assert bound["divisive"] > free["divisive"]
+    assert (sober[:, 0] >= bound["divisive"]).mean() <= 0.01 / 3
+    assert bound["conciliatory"] == free["conciliatory"]
+
+
+def test_the_bootstrap_interval_holds_the_mean_and_narrows_with_rows() -> None:
+    values = np.random.default_rng(0).normal(size=1000)
+
+    def width(count: int) -> float:
+        low, high = bootstrap(lambda rows: float(values[rows].mean()), count, seed=0)
+        assert low < values[:count].mean() < high
+        return high - low
+
+    assert width(1000) < 0.6 * width(100)
+    assert bootstrap(lambda rows: 1.0, 5, seed=0) == pytest.approx((1.0, 1.0))
