@@ -1,0 +1,134 @@
+"""Score a stream of records: the pure function that a batch job, a server or a cluster wraps.
+
+Sentences of several articles are collected into a window, scored in one call, and handed back to their articles, which
+leave in the order in which they came. Memory is bounded by the window and one article.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.model import LABELS, ArticleScore, RhetoricClassifier
+from tocsin.model.article import Article, assemble, prepare
+from tocsin.serve.records import DeadLetter, Record
+
+WINDOW_SENTENCES = 1024  # enough that sorting by length inside a window leaves little padding
+# Articles without any sentence wait for their turn like others; a window never holds more than this many records.
+WINDOW_RECORDS = 1024
+
+Array = npt.NDArray[np.float64]
+
+
+class Engine(Protocol):
+    """Anything that turns clean sentences into calibrated probabilities."""
+
+    def predict_clean(self, sentences: Sequence[str]) -> Array:
+        """Probabilities of shape (n_sentences, n_labels) for sentences that are clean already."""
+        ...
+
+
+class ClassifierEngine:
+    """The PyTorch classifier as an engine."""
+
+    def __init__(self, classifier: RhetoricClassifier, batch_tokens: int) -> None:
+        self.classifier, self.batch_tokens = classifier, batch_tokens
+
+    def predict_clean(self, sentences: Sequence[str]) -> Array:
+        """See Engine."""
+        return self.classifier.calibrate(self.classifier.predict_logits(sentences, batch_tokens=self.batch_tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What changes scores besides the model."""
+
+    thresholds: dict[str, float]
+    any_language: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A record with its score."""
+
+    record: Record
+    score: ArticleScore
+
+
+@dataclass(slots=True)
+class _Waiting:
+    item: Record | DeadLetter
+    article: Article | None = None
+
+
+def score_records(
+    items: Iterable[Record | DeadLetter], engine: Engine, options: Options, *, window: int = WINDOW_SENTENCES
+) -> Iterator[Scored | DeadLetter]:
+    """One result for each item, in order; dead letters pass through.
+
+    A record on which preparation or the engine fails becomes a dead letter and takes no other record with it.
+    """
+    waiting: list[_Waiting] = []
+    count = 0
+    for item in items:
+        entry = _prepared(item, options)
+        waiting.append(entry)
+        count += len(entry.article.sentences) if entry.article else 0
+        if count >= window or len(waiting) >= WINDOW_RECORDS:
+            yield from _finish(waiting, engine, options, window)
+            waiting, count = [], 0
+    yield from _finish(waiting, engine, options, window)
+
+
+def _prepared(item: Record | DeadLetter, options: Options) -> _Waiting:
+    if isinstance(item, DeadLetter):
+        return _Waiting(item)
+    try:
+        article = prepare(item.text, title=item.title, language=item.language, any_language=options.any_language)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return _Waiting(DeadLetter(item.place, item.raw, f"expected text that can be prepared, found {error}"))
+    return _Waiting(item, article)
+
+
+def _finish(
+    waiting: Sequence[_Waiting], engine: Engine, options: Options, window: int
+) -> Iterator[Scored | DeadLetter]:
+    sentences = [sentence.clean for entry in waiting if entry.article for sentence in entry.article.sentences]
+    try:
+        probabilities = predict(engine, sentences, window)
+    except (RuntimeError, ValueError) as error:
+        if len(waiting) > 1:  # find the record that broke the window by scoring each alone
+            for entry in waiting:
+                yield from _finish([entry], engine, options, window)
+            return
+        item = waiting[0].item
+        raw = item.raw if isinstance(item, Record) else ""
+        yield DeadLetter(item.place, raw, f"expected the model to score the text, found {' '.join(str(error).split())}")
+        return
+    done = 0
+    for entry in waiting:
+        if entry.article is None or isinstance(entry.item, DeadLetter):
+            assert isinstance(entry.item, DeadLetter)  # noqa: S101 - only dead letters have no article
+            yield entry.item
+            continue
+        rows = probabilities[done : done + len(entry.article.sentences)]
+        done += len(entry.article.sentences)
+        yield Scored(entry.item, assemble(entry.article, rows, options.thresholds))
+
+
+def predict(engine: Engine, sentences: Sequence[str], window: int) -> Array:
+    """Probabilities of all sentences, a window at a time; ValueError when the engine returns another number of rows."""
+    parts = [np.zeros((0, len(LABELS)))]
+    for start in range(0, len(sentences), window):
+        chunk = sentences[start : start + window]
+        rows = engine.predict_clean(chunk)
+        if rows.shape != (len(chunk), len(LABELS)):
+            raise ValueError(f"expected scores of shape {(len(chunk), len(LABELS))}, found {rows.shape}")
+        if not np.isfinite(rows).all():
+            raise ValueError("expected finite scores, found NaN or infinity")
+        parts.append(rows)
+    return np.concatenate(parts)
