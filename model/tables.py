@@ -20,7 +20,10 @@ _ANY = "en"  # whose table serves texts of an unsupported language that are scor
 
 @dataclass(frozen=True, slots=True)
 class LanguageTable:
-    """The words of one language, casefolded; phrases keep single spaces between their words."""
+    """The words of one language, casefolded; phrases keep single spaces between their words.
+
+    The tables say what each set is for. Those that default to empty may be missing from a table.
+    """
 
     code: str
     ordinals: bool
@@ -35,6 +38,13 @@ class LanguageTable:
     abbreviations: frozenset[str]
     final_abbreviations: frozenset[str]
     months: frozenset[str]
+    articles: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
+    negations: frozenset[str] = frozenset()
+    impersonal: frozenset[str] = frozenset()
+    auxiliaries: frozenset[str] = frozenset()
+    documents: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
 
     def fold(self, word: str) -> str:
         """A word of a text in the form in which the table holds it."""
@@ -47,5 +57,5 @@ def load_table(code: str | None) -> LanguageTable:
     code = code or _ANY
     values = tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
     names = [field.name for field in fields(LanguageTable) if field.name not in ("code", "ordinals")]
-    words = {name: frozenset(word.casefold() for word in values[name]) for name in names}
+    words = {name: frozenset(word.casefold() for word in values.get(name, ())) for name in names}
     return LanguageTable(code=code, ordinals=bool(values["ordinals"]), **words)
