@@ -24,6 +24,9 @@ _OPENERS = "\"'„“”‘‚«»‹([{—–-"
 _END = re.compile(rf"[.!?…‽。！？]+(?:\[\d{{1,3}}\])*[{re.escape(_CLOSERS)}]*")
 _GREEK_END = re.compile(rf"[.!?…;;]+[{re.escape(_CLOSERS)}]*")
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[.\-'’][^\W_]+)*$")
+_ELISION = re.compile(r"^[^\W\d_]{1,4}['’](?=\w)")  # "l'art."
+_INITIALS = re.compile(r"[^\W\d_]{1,2}(?:\.[^\W\d_]{1,2})*")  # A., U.S., z., N.N. but not primer.mk or 18.30
+_ROMAN = re.compile(r"[IVXLC]+")
 _NEXT_WORD = re.compile(r"[^\W_]+")
 _CLAUSE_MARK = re.compile(r"[;:,.!?…–—]\s+(?=\S)")
 _BULLET = re.compile(r"\s*(?:[-–—•*·▪]|\(?\d{1,3}[.)])\s")
@@ -153,25 +156,32 @@ def _is_final_stop(text: str, left: int, at: int, following: str, table: Languag
     found = _WORD_BEFORE.search(text, max(left, at - _LOOK_BEHIND), at)
     if found is None:
         return True
-    raw, word = found.group(), table.fold(found.group())
+    raw = _ELISION.sub("", found.group())
+    word = table.fold(raw)
     next_match = _NEXT_WORD.match(following)
     next_word = table.fold(next_match.group()) if next_match else ""
     opens = next_word in table.not_speakers
     if raw.isdigit():
         return _number_ends(text, left, found, next_word, opens, table)
     if word in table.final_abbreviations:
-        if raw.isupper():
-            return opens  # "U.S. Army" against "in the U.S. The"
-        if len(word) > 1:
-            return True
-        # One letter behind a number is the word for year, which rarely ends a sentence that it begins.
-        is_year = text[max(left, found.start() - 3) : found.start()].rstrip(" .")[-1:].isdigit()
-        return opens or (is_year and at - left > _OPENING_CHARACTERS)
+        return _final_abbreviation_ends(text, left, found, word, opens, table)
     if word in table.abbreviations or word.rsplit(".", 1)[-1] in table.abbreviations:
         return False
-    if "." in raw or (len(raw) == 1 and raw.isupper()):
-        return opens  # initials and acronyms go on, unless a word follows that opens sentences
+    if _INITIALS.fullmatch(raw) or (table.ordinals and _ROMAN.fullmatch(raw)):
+        return opens  # initials, acronyms and ordinals go on, unless a word follows that opens sentences
     return True
+
+
+def _final_abbreviation_ends(
+    text: str, left: int, found: re.Match[str], word: str, opens: bool, table: LanguageTable
+) -> bool:
+    if found.group().isupper() or word in table.abbreviations:
+        return opens  # "U.S. Army" against "in the U.S. The"; "2 Mio. Euro" against "2 Mio. Viele"
+    if len(word) > 1:
+        return True
+    # One letter behind a number is the word for year, which rarely ends a sentence that it begins.
+    is_year = text[max(left, found.start() - 3) : found.start()].rstrip(" .")[-1:].isdigit()
+    return opens or (is_year and found.end() - left > _OPENING_CHARACTERS)
 
 
 def _number_ends(text: str, left: int, found: re.Match[str], next_word: str, opens: bool, table: LanguageTable) -> bool:
