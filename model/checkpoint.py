@@ -107,6 +107,7 @@ def save_checkpoint(folder: Path, description: Description, tensors: dict[str, t
         text = json.dumps(dataclasses.asdict(written), indent=1, ensure_ascii=False)
         (work / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
         for file_name in (WEIGHTS, DESCRIPTION):
+            (work / file_name).chmod(0o644)  # safetensors writes private files, which others could not load
             os.replace(work / file_name, folder / file_name)
     return written
 

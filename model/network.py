@@ -58,4 +58,4 @@ def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -
     for name in [name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)]:
         weight = encoder.get_parameter(f"{name}.weight")
         with torch.no_grad():
-            weight += scale * (factors[name + LORA_B] @ factors[name + LORA_A])
+            weight.add_(factors[name + LORA_B] @ factors[name + LORA_A], alpha=scale)

@@ -10,8 +10,8 @@ import re
 
 # Mark -> marks that may close what it opened.
 _CLOSES = {
-    "„": "“”\"„",
-    "“": "”“\"",
+    "„": '“”"„',
+    "“": '”“"',
     "”": "”“",
     "»": "«»",
     "«": "»«",
@@ -96,13 +96,15 @@ class _Finder:
         """Whether a new line opens the quotation again whose closing mark is missing."""
         begin, outermost = self._open[0]
         if not _starts_line(self.text, at):
-            return mark == outermost and self.text.find("\n", begin, at) >= 0 and mark not in _CLOSES[mark]
+            return mark == outermost and self.text.find("\n", begin, at) >= 0
         return True
 
     def _closing_depth(self, mark: str, before: str, after: str) -> int | None:
         glued = after not in _AFTER_CLOSING and not after.isspace()
         # A mark glued to the next word is only believed to close where it cannot open.
-        if before.isspace() or (glued and (mark not in "”»«" or before in _BEFORE_OPENING)):
+        if glued and (mark not in "”»«" or before in _BEFORE_OPENING):
+            return None
+        if before.isspace() and after not in ",.;":
             return None
         for depth in range(len(self._open) - 1, -1, -1):
             if mark in _CLOSES[self._open[depth][1]]:

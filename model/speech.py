@@ -1,7 +1,7 @@
 """Stretches of direct speech in a text: quotations, and lines that a dash opens.
 
-A dash opens speech as the press of the region prints it: "– We shall stay – said the mayor." It opens list items too, so
-it is believed when an attributing verb follows in the line, or when what follows looks like a sentence.
+A dash at the head of a line opens speech in the press of the region, and another closes it before "said the mayor". It
+opens list items too, so it is believed when an attributing verb follows in the line, or when a sentence does.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tocsin.model.segment import Span
 from tocsin.model.tables import LanguageTable
 from tocsin.model.words import Reading, read_words
 
-_DASHES = "-\u2013\u2014\u2015"
+DASHES = "-\u2013\u2014\u2015"
 _LONG_DASHES = "\u2013\u2014\u2015"
-_OPENING = re.compile(rf"[{_DASHES}]\s*(?=[^\W_]|[^\w\s])")
+_OPENING = re.compile(rf"[{DASHES}]\s*(?=[^\W_]|[^\w\s])")
 _TAIL_SEARCH = 5  # words after the attributing verb that may hold its speaker
-_TAIL_GAP = 2  # words between a closing mark and the attributing verb: "– tiho je rekao"
+_TAIL_GAP = 2  # words between a closing dash and the attributing verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ def _dash_speech(text: str, spans: Sequence[Span], tables: Sequence[LanguageTabl
 
 
 def _tail(text: str, begin: int, stop: int, table: LanguageTable) -> int | None:
-    """Where speech ends before the words that bring its speaker: "– kazala je ministrica", ", tha prefekti"."""
+    """Where speech ends before the words that bring its speaker, behind a dash or a comma."""
     words = read_words(text, begin, stop, table)
     reading = Reading(text, table, words, [False] * len(words))
     for at in range(1, len(words)):
         gap = words[at].gap
-        if gap and (gap[-1] in _DASHES or gap == ",") and _brings_speaker(reading, at, gap == ","):
+        if gap and (gap[-1] in DASHES or gap == ",") and _brings_speaker(reading, at, gap == ","):
             return words[at - 1].stop
     return None
 

@@ -1,20 +1,20 @@
 """Word tables of each language: abbreviations, months, attributing verbs, roles.
 
-One TOML file a language in ``model/tables``; a linguist extends them without touching code. Serbian and its siblings
+One TOML file a language in ``model/wordlists``; a linguist extends them without touching code. Serbian and its siblings
 are kept in Latin script, Cyrillic text is compared after transliteration.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
 from tocsin.model.languages import HBS
 from tocsin.model.script import to_latin
 
-_FOLDER = Path(__file__).parent / "tables"
+_FOLDER = Path(__file__).parent / "wordlists"
 _ANY = "en"  # whose table serves texts of an unsupported language that are scored on request
 
 
@@ -40,11 +40,13 @@ class LanguageTable:
     months: frozenset[str]
     articles: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
+    prepositions: frozenset[str] = frozenset()
     negations: frozenset[str] = frozenset()
     impersonal: frozenset[str] = frozenset()
     auxiliaries: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
+    bare_clauses: bool = False
 
     def fold(self, word: str) -> str:
         """A word of a text in the form in which the table holds it."""
@@ -56,6 +58,12 @@ def load_table(code: str | None) -> LanguageTable:
     """The table of a supported language code; the English one when the code is None."""
     code = code or _ANY
     values = tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
-    names = [field.name for field in fields(LanguageTable) if field.name not in ("code", "ordinals")]
-    words = {name: frozenset(word.casefold() for word in values.get(name, ())) for name in names}
-    return LanguageTable(code=code, ordinals=bool(values["ordinals"]), **words)
+    sets = [field for field in fields(LanguageTable) if field.name not in ("code", "ordinals", "bare_clauses")]
+    required = {field.name for field in sets if field.default is MISSING}
+    words = {
+        field.name: frozenset(word.casefold() for word in values[field.name])
+        for field in sets
+        if field.name in required or field.name in values
+    }
+    bare_clauses = bool(values.get("bare_clauses", False))
+    return LanguageTable(code=code, ordinals=bool(values["ordinals"]), bare_clauses=bare_clauses, **words)

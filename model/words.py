@@ -27,6 +27,11 @@ class Word(NamedTuple):
         """Whether it is written with a capital letter."""
         return self.raw[0].isupper()
 
+    @property
+    def is_acronym(self) -> bool:
+        """Whether it begins with two capitals, as bodies and media do: MUP-a, SETimes."""
+        return self.raw[:2].isupper() and len(self.raw) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -47,6 +52,10 @@ class Reading:
     def has(self, at: int, entries: frozenset[str]) -> bool:
         """Whether the word ``at``, which may lie outside the sentence, is an entry."""
         return 0 <= at < len(self.words) and self.words[at].folded in entries
+
+    def is_verb(self, at: int) -> bool:
+        """Whether an attributing verb begins at the word."""
+        return bool(self.length(at, self.table.verbs) or self.length(at, self.table.weak_verbs))
 
     def printed(self, first: int, last: int) -> str:
         """The text from word ``first`` to word ``last``, both included."""

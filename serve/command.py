@@ -7,8 +7,9 @@ import click
 EXIT_DEAD_LETTERS = 3
 
 
-def _thresholds(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
     """LABEL=P pairs as a dict."""
+    del ctx, parameter  # click passes them
     thresholds = {}
     for value in values:
         label, _, number = value.partition("=")

@@ -168,14 +168,14 @@ def _table(stream: IO[bytes], path: Path, delimiter: str, columns: Columns, adva
             yield _table_record(row, header, place, raw, columns)
 
 
-def _header(reader: Any, path: Path, columns: Columns) -> list[str]:  # noqa: ANN401 - csv names no type for its readers
+def _header(reader: Iterator[list[str]], path: Path, columns: Columns) -> list[str]:
     try:
-        header = next(reader, [])
+        header = next(reader, list[str]())
     except (*_GZIP_ERRORS, csv.Error) as error:
         raise ValueError(f"expected a table in {path}, found {error}; repair the file") from error
     if header and columns.text not in header:
         raise ValueError(f"expected a column {columns.text!r} in {path}, found {header}; name it with --text-column")
-    return [str(name) for name in header]
+    return header
 
 
 def _table_record(row: list[str], header: list[str], place: str, raw: str, columns: Columns) -> Item:

@@ -10,7 +10,7 @@ from tocsin.training.adapters.tables import read_json_lines, read_table
 from tocsin.training.example import TEST, TRAIN, VALIDATION, Example, split_of, targets
 
 # serbian-hate sentence codes. Race, ethnicity, origin, religion and political camp are our groups; sex and sexuality
-# are groups of the guide too, but the corpus mixes them with insults of single persons, as it does class and profession.
+# are groups of the guide too, but the corpus mixes them with insults of persons, as it does class and profession.
 _SERBIAN_DIVISIVE = {"1", "1a", "1b", "1c", "2", "6c"}
 _SERBIAN_UNKNOWN = {"3a", "3b", "6a", "6b", "0:6b"}
 
