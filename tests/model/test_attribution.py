@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,8 +22,8 @@ KNOWN_FAILURES = {
 }
 
 
-def cases() -> list[object]:
-    found = []
+def cases() -> list[ParameterSet]:
+    found: list[ParameterSet] = []
     for code in ("en", "hbs", "sq", "mk"):
         lines = (FOLDER / f"{code}.jsonl").read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.serve import job
 from tocsin.serve.main import main
 
 Refuse = Callable[..., str]
@@ -99,7 +98,7 @@ def test_an_output_folder_that_cannot_be_written(refuse: Refuse, article: Path, 
 def test_an_output_folder_without_write_access_as_root_sees_it(
     refuse: Refuse, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job.os, "access", lambda path, mode: False)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
     assert "change its rights" in refuse(article)
 
 

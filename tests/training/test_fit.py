@@ -19,6 +19,10 @@ from tocsin.training.mixture import build_mixture
 WEIGHTS = torch.ones(4)
 
 
+def silent(message: str) -> None:
+    """Take the place of the progress lines."""
+
+
 def test_unknown_targets_do_not_enter_the_loss() -> None:
     logits = torch.tensor([[2.0, -50.0, 50.0, 0.0]])
     known = torch.tensor([[1.0, -1.0, -1.0, -1.0]])
@@ -76,7 +80,7 @@ def toy(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
 
 
 def test_a_run_learns_its_examples_saves_and_comes_back(toy: TrainConfig, tmp_path: Path) -> None:
-    trained = run.train(toy, tmp_path / "out", device="cpu", progress=lambda message: None)
+    trained = run.train(toy, tmp_path / "out", device="cpu", progress=silent)
     loaded = RhetoricClassifier.from_pretrained(tmp_path / "out", device="cpu")
     rows = build_mixture(toy).train
     scores = loaded.predict_proba(rows["text"])
@@ -93,7 +97,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(toy: Trai
 
     short = dataclasses.replace(toy, epochs=1)
     ids = [
-        run.train(dataclasses.replace(short, seed=seed), tmp_path / name, progress=lambda message: None).description
+        run.train(dataclasses.replace(short, seed=seed), tmp_path / name, progress=silent).description
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert ids[0].weights_sha256 == ids[1].weights_sha256 != ids[2].weights_sha256
@@ -102,21 +106,20 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(toy: Trai
 def test_a_second_stage_starts_where_the_first_ended(toy: TrainConfig, tmp_path: Path) -> None:
     import dataclasses
 
-    silent = {"progress": lambda message: None}
-    first = run.train(toy, tmp_path / "first", **silent)
+    first = run.train(toy, tmp_path / "first", progress=silent)
     still = dataclasses.replace(
         toy, epochs=1, learning_rate=0.0, head_learning_rate=0.0, start_from=str(tmp_path / "first")
     )
-    second = run.train(still, tmp_path / "second", **silent)
+    second = run.train(still, tmp_path / "second", progress=silent)
     texts = [row.text for row in toy_rows()]
     np.testing.assert_allclose(second.predict_logits(texts), first.predict_logits(texts), atol=2e-2)
     other = dataclasses.replace(still, lora_rank=8)
     with pytest.raises(ValueError, match="expected a checkpoint of"):
-        run.train(other, tmp_path / "third", **silent)
+        run.train(other, tmp_path / "third", progress=silent)
 
 
 def test_the_report_of_a_run_holds_the_primary_facts(toy: TrainConfig, tmp_path: Path) -> None:
-    trained = run.train(toy, tmp_path / "out", progress=lambda message: None)
+    trained = run.train(toy, tmp_path / "out", progress=silent)
     metrics = run.report(trained, toy)
     assert metrics["twins/pairs"] == 0.0
     with pytest.raises(ValueError, match="found 'train'"):
