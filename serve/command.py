@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 EXIT_DEAD_LETTERS = 3
@@ -77,6 +82,9 @@ def score(
     """Score articles.
 
     INPUT is a file (JSON Lines, CSV, TSV, Parquet or .txt), a folder or pattern of these, or - for JSON Lines on stdin.
+
+    Exit status: 0 all records scored, 1 input or configuration unusable, 2 wrong usage, 3 finished with dead letters,
+    130 interrupted.
     """
     from transformers.utils import logging
 
@@ -100,8 +108,21 @@ def score(
         batch_tokens=batch_tokens,
         dead_letters=dead_letters,
     )
-    summary = run_job(job)
-    where = dead_letters or ("the lines above" if out == "-" else f"{out.rpartition('.')[0]}.dead.jsonl")
-    for line in summary.lines(where):
+    with _terminable():
+        summary = run_job(job)
+    for line in summary.lines():
         click.echo(line, err=True)
     return EXIT_DEAD_LETTERS if summary.dead else 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, by which batch systems stop a job, end it like Ctrl-C: with its temporary files removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from tocsin.serve.readers import SUFFIXES, format_of
+from tocsin.serve.formats import SUFFIXES, format_of
 
 STDIN = "-"
 
@@ -17,32 +19,44 @@ def expand_inputs(arguments: Sequence[str]) -> list[Path | None]:
     Folders are read recursively, sorted by name, supported suffixes only. Raises FileNotFoundError for what names no
     file and ValueError for an unknown suffix.
     """
-    files: list[Path | None] = []
+    files: dict[Path | None, Path | None] = {}
     for argument in arguments:
-        files += [None] if argument == STDIN else list(_files_of(argument))
-    return list(dict.fromkeys(files))
+        for file in [None] if argument == STDIN else _files_of(argument):
+            files.setdefault(file and file.resolve(), file)
+    return list(files.values())
 
 
 def _files_of(argument: str) -> list[Path]:
-    path = Path(argument)
+    if os.path.lexists(argument):  # also when the name looks like a pattern
+        return _files_at(Path(argument))
+    matches = sorted(glob.glob(argument, recursive=True))
+    if not matches:
+        raise FileNotFoundError(f"expected an input at {argument}, found no such file; check the path")
+    return [file for match in matches for file in _files_at(Path(match))]
+
+
+def _files_at(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and format_of(file)]
+        found = [file for file in _walk(path) if format_of(file)]
         if not found:
             raise FileNotFoundError(
                 f"expected files with a suffix of {', '.join(SUFFIXES)} in {path}, found none; add articles to it"
             )
         return found
-    if path.exists():
-        return [_supported(path)]
-    matches = [Path(name) for name in sorted(glob.glob(argument, recursive=True))]
-    if not matches:
-        raise FileNotFoundError(f"expected an input at {argument}, found no such file; check the path")
-    return [_supported(file) for file in matches if file.is_file()]
-
-
-def _supported(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a file or folder at {path}, found neither; pipe it in and give -")
     if format_of(path) is None:
         raise ValueError(
             f"expected a suffix of {', '.join(SUFFIXES)} (or .gz behind one), found {path.name!r}; rename or convert it"
         )
-    return path
+    return [path]
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Files below a folder, sorted; a folder that cannot be read is an error and not skipped."""
+    found = (Path(parent, name) for parent, _, names in os.walk(folder, onerror=_refuse) for name in names)
+    return sorted(file for file in found if file.is_file())
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error

@@ -10,8 +10,6 @@ import click
 
 ENTRY_POINTS = "tocsin.commands"
 EXIT_UNUSABLE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-# What unusable inputs, options, checkpoints and files raise; anything else is a fault of ours and keeps its traceback.
-_EXPECTED = (ValueError, OSError)
 
 
 class _Commands(click.Group):
@@ -22,9 +20,31 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for point in importlib.metadata.entry_points(group=ENTRY_POINTS, name=cmd_name):
-            command: click.Command = point.load()
+            try:
+                command: click.Command = point.load()
+            except ModuleNotFoundError as error:
+                return _not_installed(cmd_name, _missing(error))
             return command
         return None
+
+
+def _not_installed(name: str, reason: str) -> click.Command:
+    """A command that stands in for one whose packages are missing: it can be listed, and says what to install."""
+
+    def refuse() -> None:
+        raise ValueError(reason)
+
+    return click.Command(
+        name,
+        callback=refuse,
+        help=f"Not installed: {reason}.",
+        short_help="Not installed: pip install 'tocsin[training]'",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    return f"expected the package {error.name!r}, found none; pip install 'tocsin[training]' for training, or reinstall"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,14 +64,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: nothing was written; run the same command to start again", err=True)
+        click.echo("interrupted: no output file was left behind; run the same command to start again", err=True)
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
-        click.echo(f"error: expected the package {error.name!r}, found none; pip install 'tocsin[training]'", err=True)
-        return EXIT_UNUSABLE
-    except _EXPECTED as error:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
-        return EXIT_UNUSABLE
+        return _refuse(_missing(error))
+    except (ValueError, OSError) as error:  # anything else is a fault of ours and keeps its traceback
+        return _refuse(_sentence(error))
+
+
+def _refuse(message: str) -> int:
+    line = " ".join(message.split()).encode("utf-8", "backslashreplace").decode()
+    click.echo(f"error: {line}", err=True)
+    return EXIT_UNUSABLE
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says; the system's own errors say neither what was expected nor what to do."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return (
+            f"expected to read and write {error.filename or 'the files'}, found {error.strerror!r}; "
+            "check its rights and the space left"
+        )
+    text = str(error)
+    return text if text.startswith("expected ") else f"expected usable input and options, found: {text}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tocsin.model.article import SentenceScore
@@ -42,8 +43,15 @@ def output_record(scored: Scored, model_id: str, *, all_sentences: bool) -> dict
         "model": model_id,
     }
     for name, value in record.carried.items():
-        values[CLASH_PREFIX + name if name in FIELDS else name] = value
+        values[_free_name(name, record.carried)] = value
     return values
+
+
+def _free_name(name: str, carried: Mapping[str, Any]) -> str:
+    free = name
+    while free in FIELDS or (free != name and free in carried):
+        free = CLASH_PREFIX + free
+    return free
 
 
 def _sentence(found: SentenceScore) -> dict[str, Any]:
@@ -59,11 +67,11 @@ def _sentence(found: SentenceScore) -> dict[str, Any]:
     }
 
 
-def to_json(value: dict[str, Any]) -> str:
-    """One line of JSON that is always valid UTF-8; values that JSON lacks (dates of Parquet) become strings."""
-    line = json.dumps(value, ensure_ascii=False, default=str)
+def to_json(value: object) -> str:
+    """One line of JSON that is always valid UTF-8; ValueError for NaN and infinity, which readers keep out."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         line.encode()
     except UnicodeEncodeError:  # lone surrogates, which an escape in the input can bring in
-        return json.dumps(value, ensure_ascii=True, default=str)
+        return json.dumps(value, allow_nan=False)
     return line

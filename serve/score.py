@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from tocsin.model import LABELS, ArticleScore, RhetoricClassifier
 from tocsin.model.article import Article, assemble, prepare
-from tocsin.serve.records import DeadLetter, Record
+from tocsin.serve.records import DeadLetter, Item, Record
 
 WINDOW_SENTENCES = 1024  # enough that sorting by length inside a window leaves little padding
-# Articles without any sentence wait for their turn like others; a window never holds more than this many records.
+# Articles without any sentence wait for their turn too, so that a window is also bounded by these.
 WINDOW_RECORDS = 1024
+WINDOW_CHARACTERS = 16_000_000
 
 Array = npt.NDArray[np.float64]
 
@@ -61,30 +62,31 @@ class Scored:
 
 @dataclass(slots=True)
 class _Waiting:
-    item: Record | DeadLetter
+    item: Item
     article: Article | None = None
 
 
 def score_records(
-    items: Iterable[Record | DeadLetter], engine: Engine, options: Options, *, window: int = WINDOW_SENTENCES
+    items: Iterable[Item], engine: Engine, options: Options, *, window: int = WINDOW_SENTENCES
 ) -> Iterator[Scored | DeadLetter]:
     """One result for each item, in order; dead letters pass through.
 
     A record on which preparation or the engine fails becomes a dead letter and takes no other record with it.
     """
     waiting: list[_Waiting] = []
-    count = 0
+    count = size = 0
     for item in items:
         entry = _prepared(item, options)
         waiting.append(entry)
         count += len(entry.article.sentences) if entry.article else 0
-        if count >= window or len(waiting) >= WINDOW_RECORDS:
+        size += len(item.raw)
+        if count >= window or size >= WINDOW_CHARACTERS or len(waiting) >= WINDOW_RECORDS:
             yield from _finish(waiting, engine, options, window)
-            waiting, count = [], 0
+            waiting, count, size = [], 0, 0
     yield from _finish(waiting, engine, options, window)
 
 
-def _prepared(item: Record | DeadLetter, options: Options) -> _Waiting:
+def _prepared(item: Item, options: Options) -> _Waiting:
     if isinstance(item, DeadLetter):
         return _Waiting(item)
     try:

@@ -102,6 +102,41 @@ def test_an_output_folder_without_write_access_as_root_sees_it(
     assert "change its rights" in refuse(article)
 
 
+def test_dead_letters_in_the_output_or_over_a_file_that_exists(refuse: Refuse, article: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    same = tmp_path / "here" / ".." / "out.jsonl"
+    assert "expected dead letters in a file of their own" in refuse(article, "--dead-letters", same)
+    (tmp_path / "dead.jsonl").write_text("of another run")
+    for out in (tmp_path / "out.jsonl", Path("-")):
+        assert "dead.jsonl, found one; pass --overwrite" in refuse(
+            article, "--dead-letters", tmp_path / "dead.jsonl", out=out
+        )
+    assert "not an input" in refuse(article, "--dead-letters", article, "--overwrite", out=Path("-"))
+
+
+def test_an_output_that_exists_as_a_broken_link(refuse: Refuse, article: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").symlink_to("nowhere")
+    assert "pass --overwrite" in refuse(article)
+
+
+def test_one_column_for_text_and_id(refuse: Refuse, article: Path) -> None:
+    assert "found 'text' for both text and id" in refuse(article, "--id-column", "text")
+
+
+def test_the_last_of_many_files_is_checked_before_the_model_is_loaded(
+    refuse: Refuse, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.serve.job.RhetoricClassifier", None)  # any use of it would be another error
+    (tmp_path / "z.csv").write_text("id,body\n1,x\n")
+    assert "found ['id', 'body']; name it with --text-column" in refuse(article, tmp_path / "z.csv")
+    assert "found 'tpu9'" in refuse(article, "--device", "tpu9")
+
+
+def test_a_gzip_file_that_is_none(refuse: Refuse, article: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_text("plain text")
+    assert "expected a gzip stream in" in refuse(article, tmp_path / "a.jsonl.gz")
+
+
 def test_a_threshold_outside_its_range_or_of_an_unknown_label(refuse: Refuse, article: Path) -> None:
     assert "between 0 and 1 for divisive, found 7" in refuse(article, "--threshold", "divisive=7")
     assert "one of the labels" in refuse(article, "--threshold", "toxic=0.5")

@@ -97,7 +97,8 @@ def test_an_engine_that_returns_nonsense_is_not_believed(rows: np.ndarray) -> No
 
 def test_the_batch_gives_what_the_library_gives(tiny_classifier: RhetoricClassifier) -> None:
     engine = ClassifierEngine(tiny_classifier, batch_tokens=64)
-    for item, result in zip(RECORDS, score_records(RECORDS, engine, OPTIONS, window=20), strict=True):
+    some = RECORDS[:15]
+    for item, result in zip(some, score_records(some, engine, OPTIONS, window=20), strict=True):
         assert isinstance(result, Scored)
         alone = tiny_classifier.score(item.text, language="en")
         assert result.score.labels == alone.labels
@@ -121,8 +122,26 @@ def test_any_json_object_becomes_a_record_or_a_dead_letter_and_leaves_as_utf8(ro
     assert isinstance(result, DeadLetter) or row["text"] == made.text  # type: ignore[union-attr]
 
 
-def test_one_article_of_a_megabyte(tiny_classifier: RhetoricClassifier) -> None:
-    text = "The minister said talks go on in the city today. " * 20_000
+def test_long_articles_without_sentences_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin.serve.score.WINDOW_CHARACTERS", 100)
+    taken = 0
+
+    def source() -> Iterator[Record]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            yield Record(f"f:{number}", number, "1 2 3", None, None, raw="x" * 40)
+
+    next(score_records(source(), LengthEngine(), OPTIONS))
+    assert taken == 3
+
+
+@pytest.mark.slow
+def test_one_article_of_ten_megabytes(tiny_classifier: RhetoricClassifier) -> None:
+    sentence = "The minister said talks go on in the city today, " * 6 + "and they will go on.\n\n"
+    text = sentence * (10_000_000 // len(sentence) + 1)
     (result,) = score_records([record(0, text)], ClassifierEngine(tiny_classifier, 4096), OPTIONS)
     assert isinstance(result, Scored)
-    assert len(result.score.sentences) == 20_000
+    assert len(result.score.sentences) == text.count("\n\n")
+    last = result.score.sentences[-1].sentence
+    assert text[last.start : last.end] == sentence.strip()
