@@ -138,7 +138,8 @@ def test_long_articles_without_sentences_do_not_fill_memory(monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_one_article_of_ten_megabytes(tiny_classifier: RhetoricClassifier) -> None:
-    sentence = "The minister said talks go on in the city today, " * 6 + "and they will go on.\n\n"
+    # Long words: the time goes by words, the memory by characters.
+    sentence = "The minister said that " + "internationalisation " * 16 + "goes on in the city.\n\n"
     text = sentence * (10_000_000 // len(sentence) + 1)
     (result,) = score_records([record(0, text)], ClassifierEngine(tiny_classifier, 4096), OPTIONS)
     assert isinstance(result, Scored)

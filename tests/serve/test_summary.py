@@ -92,10 +92,11 @@ def test_on_a_terminal_a_bar_is_shown(tmp_path: Path, monkeypatch: pytest.Monkey
 
     (tmp_path / "a").write_bytes(b"x" * 40)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     position, summary = Position([tmp_path / "a"]), Summary("")
     with ProgressReport(summary, position) as report:
         summary.add(DeadLetter("f:1", "", "r"))
         position.advance(20)
         report.update()
-    assert "1 articles, " in sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "1 articles, " in terminal.getvalue()
