@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from tocsin.model.labels import FLAGGING
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.readers import check_file, read_file
 from tocsin.serve.records import Columns, Record
@@ -49,7 +50,7 @@ def read_scored(path: Path) -> Iterator[Scored]:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ValueError(
-                    f"expected JSON Lines written by tocsin score in {path}:{number}, found {error}; give that file"
+                    f"expected JSON Lines in {path}:{number}, found {error}; give the file that tocsin score wrote"
                 ) from error
             missing = _NEEDED.difference(record) if isinstance(record, dict) else _NEEDED
             if missing:
@@ -77,10 +78,11 @@ def cells(record: Scored, article: Record | None) -> list[str]:
     scores, own = record["scores"], record["outlet_scores"]
     if scores is None:
         return [name, language, record["status"], "", ""]
-    strongest = max(record["labels"] or scores, key=scores.__getitem__)
-    shown = sorted(record["labels"] or [strongest], key=lambda label: -scores[label])
+    # What raised the flag comes first, however sure the model is of a conciliatory sentence beside it.
+    shown = sorted(record["labels"], key=lambda label: (label not in FLAGGING, -scores[label]))
+    shown = shown or [max(scores, key=scores.__getitem__)]
     labels = "\n".join(f"{label} {scores[label]:.2f}" for label in shown)
-    evidence = max(record["sentences"], key=lambda sentence: sentence["scores"][strongest], default=None)
+    evidence = max(record["sentences"], key=lambda sentence: sentence["scores"][shown[0]], default=None)
     return [
         name,
         language,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,7 +137,17 @@ def test_long_articles_without_sentences_do_not_fill_memory(monkeypatch: pytest.
     assert taken == 3
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """A tiny model gains nothing from threads, which wait for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_one_article_of_ten_megabytes(tiny_classifier: RhetoricClassifier) -> None:
     # Long words: the time goes by words, the memory by characters.
     sentence = "The minister said that " + "internationalisation " * 16 + "goes on in the city.\n\n"
