@@ -91,6 +91,7 @@ def test_a_batch_system_that_ends_the_job_leaves_nothing_behind(
 ) -> None:
     def terminate(*_: object, **__: object) -> None:
         assert list(tmp_path.glob(".*.part"))
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler  # else the tests would end here
         os.kill(os.getpid(), signal.SIGTERM)
 
     (tmp_path / "in.jsonl").write_text('{"text": "The city is calm today."}\n')

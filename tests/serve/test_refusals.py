@@ -183,3 +183,16 @@ def test_an_interrupt_leaves_nothing_and_exits_with_130(
     monkeypatch.setattr("tocsin.serve.job.output_record", interrupt)
     assert main(["score", str(article), "--out", str(tmp_path / "out.jsonl"), "--model", str(tiny_checkpoint)]) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_an_output_that_fails_at_its_very_end_leaves_no_dead_letters_either(
+    refuse: Refuse, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with article.open("a") as lines:
+        lines.write("{broken\n")
+    monkeypatch.setattr("tocsin.serve.parquet_writer.pq.ParquetWriter", fail)
+    assert "found 'No space left on device'" in refuse(article, out=tmp_path / "out.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]

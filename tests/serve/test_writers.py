@@ -160,5 +160,12 @@ def test_row_groups_are_bounded_by_rows_and_by_characters(monkeypatch: pytest.Mo
     assert list(row_groups([])) == []
 
 
+def test_a_speaker_with_a_lone_surrogate_does_not_end_the_job(tmp_path: Path) -> None:
+    sentence = {"where": "text", "start": 0, "end": 1, "labels": [], "scores": None, "attribution": "quoted"}
+    table = parquet(tmp_path, {"sentences": [sentence | {"speaker": "\ud800 č"}, sentence | {"speaker": None}]})
+    (found,) = table.column("sentences").to_pylist()
+    assert [row["speaker"] for row in found] == ["\\ud800 č", None]
+
+
 def test_a_file_without_records_is_still_parquet(tmp_path: Path) -> None:
     assert parquet(tmp_path).num_rows == 0
