@@ -23,10 +23,11 @@ types: $(VENV)/installed-test
 	cd .links && ../$(BIN)/mypy --config-file ../pyproject.toml -p tocsin.model -p tocsin.serve -p tocsin.training
 	$(BIN)/mypy --config-file pyproject.toml tests
 
-# Both stages of the shipped weights; about 50 minutes on two cores. The public corpora must lie where the
+# The three stages of the shipped weights; about an hour on two cores, 7 GB of memory. The public corpora must lie where the
 # configurations say (training/README.md).
 train: $(VENV)/installed-test
 	$(BIN)/tocsin train training/public.toml --out runs/public
+	$(BIN)/tocsin train training/regional.toml --out runs/regional
 	$(BIN)/tocsin train training/default.toml --out runs/default
 	$(BIN)/tocsin evaluate runs/default training/default.toml --split validation --out runs/validation.json
 
