@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 from filelock import FileLock
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from platformdirs import user_cache_path
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -26,6 +28,7 @@ DEFAULT_BASE = "multilingual-e5-small"
 SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 CONVERTED_SHA256 = "e5a63fd821d92f8dd846e6480eac1aa0cef77a1ccba319f49a6c948168e1e787"
 WEIGHTS, COMPLETE = "model.safetensors", "complete.json"
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]  # no pickled weights
 _WITHOUT_POOLER = frozenset({"bert", "roberta", "xlm-roberta"})  # their pooler is not ours and would be untrained
 
 
@@ -44,8 +47,8 @@ def file_sha256(path: Path) -> str:
 def resolve_base(name: str = DEFAULT_BASE, *, allow_download: bool = False) -> Path:
     """Folder with config, safetensors weights and tokenizer of the base called ``name``.
 
-    ``name`` is the default base, a local folder, or a hub id ("owner/model"), which is only downloaded when
-    ``allow_download`` is set. FileNotFoundError says what was looked for.
+    ``name`` is the default base, a local folder, or a hub id ("owner/model"), which is taken from the hub's cache of
+    this machine and only downloaded when ``allow_download`` is set. FileNotFoundError says what was looked for.
     """
     if name == DEFAULT_BASE:
         return _converted_default()
@@ -54,14 +57,17 @@ def resolve_base(name: str = DEFAULT_BASE, *, allow_download: bool = False) -> P
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"expected config.json in the base folder {folder}, found none; save a model there")
         return folder
-    if not allow_download:
-        raise FileNotFoundError(
-            f"expected {DEFAULT_BASE!r} or a local folder as base encoder, found {name!r}; "
-            "to fetch it from the hub, allow the download"
-        )
-    from huggingface_hub import snapshot_download
+    return _from_hub(name, allow_download)
 
-    return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt"]))
+
+def _from_hub(name: str, allow_download: bool) -> Path:
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=not allow_download))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise FileNotFoundError(
+            f"expected {DEFAULT_BASE!r}, a local folder or a hub id that was fetched before as base encoder, found "
+            f"{name!r}; to fetch it, set allow_download"
+        ) from error
 
 
 def load_encoder(folder: Path, *, attention: str = "sdpa") -> PreTrainedModel:

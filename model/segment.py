@@ -25,7 +25,8 @@ _END = re.compile(rf"[.!?…‽。！？]+(?:\[\d{{1,3}}\])*[{re.escape(_CLOSERS
 _GREEK_END = re.compile(rf"[.!?…;;]+[{re.escape(_CLOSERS)}]*")
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[.\-'’][^\W_]+)*$")
 _ELISION = re.compile(r"^[^\W\d_]{1,4}['’](?=\w)")  # "l'art."
-_INITIALS = re.compile(r"[^\W\d_]{1,2}(?:\.[^\W\d_]{1,2})*")  # A., U.S., z., N.N. but not primer.mk or 18.30
+# A., z., U.S., N.N. and initials that are written with two letters, but no word of two letters, nor primer.mk or 18.30.
+_INITIALS = re.compile(r"[^\W\d_]|[^\W\d_](?:\.[^\W\d_]{1,2})+|Lj|Nj|Dž|Dh|Gj|Ll|Rr|Sh|Th|Xh|Zh")
 _ROMAN = re.compile(r"[IVXLC]+")
 _NEXT_WORD = re.compile(r"[^\W_]+")
 _CLAUSE_MARK = re.compile(r"[;:,.!?…–—]\s+(?=\S)")

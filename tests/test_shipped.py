@@ -26,7 +26,7 @@ def shipped() -> RhetoricClassifier:
 
 @pytest.fixture(scope="module")
 def found(shipped: RhetoricClassifier) -> dict[str, dict[str, set[str]]]:
-    """Sentences of each example that carry a flagging label, and those that are conciliatory."""
+    """Sentences of each example: all, those that carry a flagging label, and those that are conciliatory."""
     results = {}
     for line in (ROOT / "examples/articles.jsonl").open(encoding="utf-8"):
         article = json.loads(line)
@@ -35,6 +35,7 @@ def found(shipped: RhetoricClassifier) -> dict[str, dict[str, set[str]]]:
             (article[s.sentence.where][s.sentence.start : s.sentence.end], set(s.labels)) for s in score.sentences
         ]
         results[article["id"]] = {
+            "all": {text for text, _ in slices},
             "inflammatory": {text for text, labels in slices if labels & FLAGGING},
             "conciliatory": {text for text, labels in slices if "conciliatory" in labels},
         }
@@ -45,6 +46,14 @@ def found(shipped: RhetoricClassifier) -> dict[str, dict[str, set[str]]]:
 def expected() -> dict[str, dict[str, list[str]]]:
     values: dict[str, dict[str, list[str]]] = json.loads((ROOT / "examples/expected.json").read_text(encoding="utf-8"))
     return values
+
+
+def test_every_sentence_a_reader_marked_is_a_sentence_for_the_model(
+    found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
+) -> None:
+    for key, value in expected.items():
+        for kind in ("inflammatory", "conciliatory"):
+            assert set(value[kind]) <= found[key]["all"], key
 
 
 def test_most_inflammatory_and_calming_examples_are_found(

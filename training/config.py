@@ -30,7 +30,8 @@ class TrainConfig:
 
     corpora: str  # folder of the public corpora; relative to the configuration file
     sources: dict[str, SourceConfig]
-    base: str = DEFAULT_BASE
+    base: str = DEFAULT_BASE  # or a local folder, or a hub id
+    allow_download: bool = False  # whether a base by hub id may be fetched; nothing else uses the network
     start_from: str | None = None  # checkpoint folder of an earlier run; relative to the configuration file
     epochs: int = 2
     learning_rate: float = 5e-4  # of the low-rank factors

@@ -67,7 +67,7 @@ def fit(
     rng = random.Random(config.seed)
     target_device = resolve_device(device)
     network = _make_network(config).to(target_device)
-    tokenizer = load_tokenizer(resolve_base(config.base))
+    tokenizer = load_tokenizer(resolve_base(config.base, allow_download=config.allow_download))
     rows_targets = torch.tensor(np.array(mixture.train["targets"]), dtype=torch.float32)
     steps_an_epoch = math.ceil(_rows_an_epoch(config, mixture) / config.batch_rows)
     trainer = _Trainer(network, config, steps_an_epoch * config.epochs, target_device, progress)
@@ -128,8 +128,7 @@ class _Trainer:
 
 def _make_network(config: TrainConfig) -> RhetoricNetwork:
     # Eager attention: the fused kernel's backward pass took a third of a training step in bf16 on CPU when profiled.
-    encoder = load_encoder(resolve_base(config.base), attention="eager")
-    encoder.config.hidden_dropout_prob = 0.0
+    encoder = load_encoder(resolve_base(config.base, allow_download=config.allow_download), attention="eager")
     for parameter in encoder.parameters():
         parameter.requires_grad_(False)
     linear = sorted({name for name, module in encoder.named_modules() if isinstance(module, torch.nn.Linear)})

