@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tocsin.model.script import to_latin
@@ -45,3 +46,20 @@ def _is_near_copy(runs: frozenset[int], index: dict[int, list[int]], sizes: Sequ
         for number in index.get(run, ()):
             shared[number] = shared.get(number, 0) + 1
     return any(count >= MIN_SHARED * min(len(runs), sizes[number]) for number, count in shared.items())
+
+
+def near_copy_pairs(texts: Sequence[str], groups: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (earlier, later) of near-copies in different groups; every later text is named once."""
+    index: dict[int, list[int]] = {}
+    sizes: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    for number, text in enumerate(texts):
+        runs = shingles(text)
+        shared = Counter(other for run in runs for other in index.get(run, ()) if groups[other] != groups[number])
+        earlier = [other for other, count in shared.items() if count >= MIN_SHARED * min(len(runs), sizes[other])]
+        if earlier:
+            pairs.append((earlier[0], number))
+        sizes.append(len(runs))
+        for run in runs:
+            index.setdefault(run, []).append(number)
+    return pairs

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from tocsin.training.adapters import hate, own, rhetoric, sober
 from tocsin.training.example import Example
+from tocsin.training.records import SOURCE
 
 Adapter = Callable[[Path], Iterator[Example]]
 
 ADAPTERS: dict[str, Adapter] = {
-    own.SOURCE: own.regional_corpus,
+    SOURCE: own.regional_corpus,
     "serbian-hate": hate.serbian_hate,
     "polar": hate.polar,
     "gahd-de": hate.gahd,

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tocsin.model.labels import LABELS
-from tocsin.training.adapters.tables import read_json_lines
 from tocsin.training.example import Example, targets
-
-CORPUS = Path(__file__).parent.parent / "corpus"
-SOURCE = "tocsin-regional"
+from tocsin.training.records import SOURCE, read_corpus
 
 
 def regional_corpus(root: Path) -> Iterator[Example]:
@@ -19,7 +16,6 @@ def regional_corpus(root: Path) -> Iterator[Example]:
     ``root`` is not used: the corpus lies in the repository.
     """
     del root
-    for path in sorted(CORPUS.glob("*.jsonl")):
-        for row in read_json_lines(path):
-            known = targets(**{label: label in row["labels"] for label in LABELS})
-            yield Example(row["text"], row["lang"], known, SOURCE, row["unit"], row["split"], row["kind"])
+    for record in read_corpus():
+        known = targets(**{label: label in record.labels for label in LABELS})
+        yield Example(record.text, record.lang, known, SOURCE, record.unit, record.split, record.kind)
