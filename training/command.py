@@ -32,7 +32,8 @@ def train(config: Path, out: Path, device: str | None, overwrite: bool) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON file for the metrics.")
 @click.option("--split", default=VALIDATION, type=click.Choice([VALIDATION, TEST]), show_default=True)
 @click.option("--device", default=None, help="cpu, cuda, cuda:1 …; a GPU is taken when there is one.")
-def evaluate(model: str, config: Path, out: Path, split: str, device: str | None) -> None:
+@click.option("--baseline", is_flag=True, help="Also train n-grams on the same rows and report them beside.")
+def evaluate(model: str, config: Path, out: Path, split: str, device: str | None, baseline: bool) -> None:
     """Measure a checkpoint on the validation or test rows of a configuration's sources."""
     from tocsin.model import RhetoricClassifier
     from tocsin.training.config import load_config
@@ -40,8 +41,7 @@ def evaluate(model: str, config: Path, out: Path, split: str, device: str | None
     from tocsin.training.run import report
 
     classifier = RhetoricClassifier.from_pretrained(model, device=device)
-    metrics = report(classifier, load_config(config), split=split)
+    metrics = report(classifier, load_config(config), split=split, baseline=baseline)
     out.write_text(json.dumps({"model": classifier.model_id, "split": split, "metrics": metrics}, indent=1) + "\n")
     for line in summary_lines(metrics):
         click.echo(line)
-    click.echo(f"twin pairs both right: {metrics['twins/both_right']:.3f} of {metrics['twins/pairs']:.0f}")

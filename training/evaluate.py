@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from datasets import Dataset
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from tocsin.model import FLAGGING, LABELS, RhetoricClassifier
+from tocsin.model import FLAGGING, LABELS
 from tocsin.training.calibrate import Floats, Ints, as_targets
 
 PRIMARY_METRIC = "tocsin-regional/all/macro/f1"
@@ -18,6 +19,7 @@ SOBER_SOURCES = frozenset({"regional-news-ud", "osce-trilingual"})
 MIN_CLASS_ROWS = 10  # positives and negatives that a slice needs before it is reported
 BOOTSTRAP_SAMPLES = 2000
 CALIBRATION_BINS = 10
+_BASELINE = "baseline/"  # before the keys of the n-grams that stand beside a classifier
 _FLAGGING_COLUMNS = [column for column, label in enumerate(LABELS) if label in FLAGGING]
 
 
@@ -32,10 +34,17 @@ class Scored:
     groups: npt.NDArray[np.str_]
 
 
-def score_rows(classifier: RhetoricClassifier, rows: Dataset) -> Scored:
+class Scorer(Protocol):
+    """Anything that gives probabilities: the classifier, or a baseline."""
+
+    def predict_proba(self, texts: list[str], /) -> Floats:
+        """Probabilities, shape (n, n_labels)."""
+
+
+def score_rows(scorer: Scorer, rows: Dataset) -> Scored:
     """Probabilities of every row of a data set with the columns of Example."""
     columns = [np.array([str(value) for value in rows[name]]) for name in ("lang", "source", "group")]
-    return Scored(classifier.predict_proba(rows["text"]), as_targets(rows["targets"]), *columns)
+    return Scored(scorer.predict_proba(list(rows["text"])), as_targets(rows["targets"]), *columns)
 
 
 def evaluate(scored: Scored, thresholds: dict[str, float], *, seed: int = 0) -> dict[str, float]:
@@ -81,14 +90,32 @@ def calibration_error(probabilities: Floats, truth: Ints) -> float:
     return float(sum(gaps))
 
 
-def twin_accuracy(scored: Scored, thresholds: dict[str, float]) -> tuple[float, int]:
-    """Share of near-twin pairs whose two members get exactly their flagging labels, and the number of pairs."""
+def twins(scored: Scored, thresholds: dict[str, float]) -> dict[str, float]:
+    """What a scorer makes of near-twin pairs, by keys "twins/…".
+
+    ``both_right`` is the share of pairs whose two members get exactly their flagging labels. ``ordered`` needs no
+    threshold: over the flagging labels in which two members differ, how often the one that has it scores higher.
+    """
     limits = np.array([thresholds[label] for label in LABELS])
     right = ((scored.probabilities >= limits) == (scored.targets == 1))[:, _FLAGGING_COLUMNS].all(axis=1)
-    pairs = [group for group in set(scored.groups) if "-p" in group]
-    members = [np.flatnonzero(scored.groups == group) for group in pairs]
-    complete = [rows for rows in members if len(rows) == 2]  # a member may have been dropped as a near-copy
-    return (float(np.mean([right[rows].all() for rows in complete])) if complete else 0.0), len(complete)
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(scored.groups):
+        if "-p" in group:
+            members.setdefault(group, []).append(row)
+    complete = [rows for rows in members.values() if len(rows) == 2]  # a member may have been dropped as a near-copy
+    ordered = [
+        (scored.probabilities[one, column] - scored.probabilities[other, column])
+        * (scored.targets[one, column] - scored.targets[other, column])
+        > 0
+        for one, other in complete
+        for column in _FLAGGING_COLUMNS
+        if scored.targets[one, column] != scored.targets[other, column]
+    ]
+    return {
+        "twins/pairs": float(len(complete)),
+        "twins/both_right": float(np.mean([right[rows].all() for rows in complete])) if complete else 0.0,
+        "twins/ordered": float(np.mean(ordered)) if ordered else 0.0,
+    }
 
 
 def _label_metrics(
@@ -133,6 +160,8 @@ def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = Non
     """Readable lines: every source over all languages, then the languages of the regional corpus."""
     lines = []
     for key in sorted(metrics):
+        if key.startswith((_BASELINE, "twins/")):
+            continue
         source, lang, label, *rest = key.split("/")
         if rest == ["f1"] and label in LABELS and (sources is None or source in sources):
             base = f"{source}/{lang}/{label}"
@@ -150,4 +179,13 @@ def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = Non
             )
         elif label == "macro" and rest == ["f1"]:
             lines.append(f"{source:24} {lang:8} macro-F1 of the four labels {metrics[key]:.3f}")
+    if "twins/pairs" in metrics:
+        lines.append(
+            f"near-twin pairs ({metrics['twins/pairs']:.0f}): both right {metrics['twins/both_right']:.3f}, "
+            f"in order {metrics['twins/ordered']:.3f}"
+        )
+    if ngrams := {
+        key.removeprefix("baseline/"): value for key, value in metrics.items() if key.startswith("baseline/")
+    }:
+        lines += [f"n-grams: {line}" for line in summary_lines(ngrams, sources)]
     return lines

@@ -7,15 +7,18 @@ import importlib.metadata
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from datasets import Dataset
 
 from tocsin.model import LABELS, RhetoricClassifier
 from tocsin.model.base import WEIGHTS, file_sha256, load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, Description
 from tocsin.model.network import RhetoricNetwork, load_tensors
+from tocsin.training.baseline import NgramBaseline
 from tocsin.training.calibrate import Floats, as_targets, choose_thresholds, fit_calibration
 from tocsin.training.config import TrainConfig
-from tocsin.training.evaluate import SOBER_SOURCES, evaluate, score_rows, twin_accuracy
+from tocsin.training.evaluate import SOBER_SOURCES, Scorer, evaluate, score_rows, twins
 from tocsin.training.example import TEST, VALIDATION
 from tocsin.training.fit import Progress, fit, say
 from tocsin.training.mixture import Mixture, build_mixture
@@ -66,11 +69,8 @@ def calibrate(classifier: RhetoricClassifier, mixture: Mixture, config: TrainCon
     """
     rows = mixture.validation
     logits: Floats = classifier.predict_logits(rows["text"])
-    targets, sources = as_targets(rows["targets"]), np.array(rows["source"])
-    chosen = (
-        sources == CALIBRATION_SOURCE if CALIBRATION_SOURCE in config.sources else np.ones(len(sources), dtype=bool)
-    )
-    calibration = fit_calibration(logits[chosen], targets[chosen])
+    chosen = _calibration_rows(np.array(rows["source"]), config)
+    calibration = fit_calibration(logits[chosen], as_targets(rows["targets"])[chosen])
     description = dataclasses.replace(classifier.description, calibration=calibration)
     calibrated = RhetoricClassifier(
         classifier.network,
@@ -79,23 +79,48 @@ def calibrate(classifier: RhetoricClassifier, mixture: Mixture, config: TrainCon
         device=classifier.device,
         tensors=classifier.tensors,
     )
-    probabilities = calibrated.calibrate(logits)
-    sober = probabilities[np.isin(sources, sorted(SOBER_SOURCES))]
-    thresholds = choose_thresholds(
-        probabilities[chosen], targets[chosen], sober, max_false_alarms=config.max_false_alarms
-    )
-    return calibrated.with_thresholds(thresholds)
+    return calibrated.with_thresholds(_thresholds(calibrated.calibrate(logits), rows, config))
 
 
-def report(classifier: RhetoricClassifier, config: TrainConfig, *, split: str = TEST) -> dict[str, float]:
-    """Metrics of a classifier on the validation or test rows of a configuration's sources."""
+def report(
+    classifier: RhetoricClassifier, config: TrainConfig, *, split: str = TEST, baseline: bool = False
+) -> dict[str, float]:
+    """Metrics of a classifier on the validation or test rows of a configuration's sources.
+
+    With ``baseline``, those of n-grams trained on the same rows stand beside them under "baseline/…", at thresholds
+    chosen on validation rows in the same way.
+    """
     if split not in (VALIDATION, TEST):
         raise ValueError(f"expected split {VALIDATION!r} or {TEST!r}, found {split!r}")
     mixture = build_mixture(config)
-    scored = score_rows(classifier, mixture.test if split == TEST else mixture.validation)
-    metrics = evaluate(scored, classifier.thresholds)
-    accuracy, pairs = twin_accuracy(scored, classifier.thresholds)
-    return metrics | {"twins/both_right": accuracy, "twins/pairs": float(pairs)}
+    rows = mixture.test if split == TEST else mixture.validation
+    metrics = _metrics(classifier, classifier.thresholds, rows)
+    if baseline:
+        ngrams = NgramBaseline().fit(mixture.train)
+        thresholds = _thresholds(ngrams.predict_proba(list(mixture.validation["text"])), mixture.validation, config)
+        metrics |= {f"baseline/{name}": value for name, value in _metrics(ngrams, thresholds, rows).items()}
+    return metrics
+
+
+def _metrics(scorer: Scorer, thresholds: dict[str, float], rows: Dataset) -> dict[str, float]:
+    scored = score_rows(scorer, rows)
+    return evaluate(scored, thresholds) | twins(scored, thresholds)
+
+
+def _calibration_rows(sources: npt.NDArray[np.str_], config: TrainConfig) -> npt.NDArray[np.bool_]:
+    chosen: npt.NDArray[np.bool_] = np.ones(len(sources), dtype=bool)
+    if CALIBRATION_SOURCE in config.sources:
+        chosen = sources == CALIBRATION_SOURCE
+    return chosen
+
+
+def _thresholds(probabilities: Floats, rows: Dataset, config: TrainConfig) -> dict[str, float]:
+    sources = np.array(rows["source"])
+    chosen = _calibration_rows(sources, config)
+    sober = probabilities[np.isin(sources, sorted(SOBER_SOURCES))]
+    return choose_thresholds(
+        probabilities[chosen], as_targets(rows["targets"])[chosen], sober, max_false_alarms=config.max_false_alarms
+    )
 
 
 def _portable(config: TrainConfig) -> dict[str, object]:

@@ -120,8 +120,8 @@ def test_a_second_stage_starts_where_the_first_ended(toy: TrainConfig, tmp_path:
 
 def test_the_report_of_a_run_holds_the_primary_facts(toy: TrainConfig, tmp_path: Path) -> None:
     trained = run.train(toy, tmp_path / "out", progress=silent)
-    metrics = run.report(trained, toy)
-    assert metrics["twins/pairs"] == 0.0
+    metrics = run.report(trained, toy, baseline=True)
+    assert metrics["twins/pairs"] == metrics["baseline/twins/pairs"] == 0.0
     with pytest.raises(ValueError, match="found 'train'"):
         run.report(trained, toy, split="train")
 

@@ -1,11 +1,13 @@
 """Thresholds come from validation and bound false alarms; metrics break when the scores do."""
 
 import numpy as np
+from datasets import Dataset
 from sklearn.metrics import f1_score
 
 from tocsin.model import LABELS
+from tocsin.training.baseline import NgramBaseline
 from tocsin.training.calibrate import choose_thresholds, fit_calibration
-from tocsin.training.evaluate import Scored, calibration_error, evaluate, f1_interval, summary_lines, twin_accuracy
+from tocsin.training.evaluate import Scored, calibration_error, evaluate, f1_interval, summary_lines, twins
 
 THRESHOLDS = dict.fromkeys(LABELS, 0.5)
 
@@ -27,8 +29,10 @@ def test_perfect_scores_are_perfect_and_shuffled_labels_are_chance() -> None:
     assert good["toy/en/divisive/f1"] == good["toy/all/macro/f1"] == 1.0
     assert abs(chance["toy/all/divisive/roc_auc"] - 0.5) < 0.1
     assert chance["toy/all/divisive/f1_low"] < chance["toy/all/divisive/f1"] < chance["toy/all/divisive/f1_high"]
-    assert twin_accuracy(scored(), THRESHOLDS) == (1.0, 200)
-    assert twin_accuracy(scored(shuffled=True), THRESHOLDS)[0] < 0.1
+    assert twins(scored(), THRESHOLDS) == {"twins/pairs": 200.0, "twins/both_right": 1.0, "twins/ordered": 1.0}
+    guessed = twins(scored(shuffled=True), THRESHOLDS)
+    assert guessed["twins/both_right"] < 0.1
+    assert abs(guessed["twins/ordered"] - 0.5) < 0.1
 
 
 def test_unknown_targets_are_not_counted_and_thin_slices_are_left_out() -> None:
@@ -91,3 +95,21 @@ def test_the_interval_of_f1_holds_it_and_narrows_with_rows() -> None:
 
     assert width(4000) < 0.6 * width(400)
     assert f1_interval(truth, truth, seed=0) == (1.0, 1.0)
+
+
+def test_n_grams_learn_words_and_skip_unknown_targets() -> None:
+    rows = [{"text": f"the storm will come at {n}", "targets": [1, 0, -1, 0]} for n in range(30)]
+    rows += [{"text": f"a quiet day in the market {n}", "targets": [0, 1, 1, 1]} for n in range(30)]
+    rows += [{"text": f"nothing is decided {n}", "targets": [-1, -1, 0, 0]} for n in range(30)]
+    baseline = NgramBaseline().fit(Dataset.from_list(rows))
+    storm, market, nothing = baseline.predict_proba(["Storm will come!", "the quiet market", "nothing decided"])
+    assert storm[0] > 0.8 > 0.5 > market[0]
+    assert market[2] > 0.5 > nothing[2]  # the rows of the storm say nothing about the third label
+
+
+def test_the_report_reads_the_baseline_too() -> None:
+    good, chance = evaluate(scored(), THRESHOLDS), evaluate(scored(shuffled=True), THRESHOLDS)
+    both = good | twins(scored(), THRESHOLDS) | {f"baseline/{name}": value for name, value in chance.items()}
+    lines = summary_lines(both)
+    assert any(line.startswith("near-twin pairs (200): both right 1.000") for line in lines)
+    assert sum(line.startswith("n-grams: toy") for line in lines) == len(summary_lines(good))
