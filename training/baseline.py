@@ -30,18 +30,20 @@ class NgramBaseline:
             ),
             TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, max_features=MAX_FEATURES),
         )
-        self._models: list[LogisticRegression] = []
+        self._models: list[LogisticRegression | None] = []
 
     def fit(self, rows: Dataset) -> NgramBaseline:
-        """Fit on rows with the columns of Example; rows on which a label is unknown are left out for that label.
+        """Fit on rows with the columns of Example, each label on the rows where it is known.
 
-        Raises:
-            ValueError: A label has rows of one kind only.
+        A label without rows of both kinds cannot be learnt: its probability is 0.5 everywhere.
         """
         matrix = self._features.fit_transform([fold(text) for text in rows["text"]])
         targets = as_targets(rows["targets"])
         for column in range(len(LABELS)):
             known = targets[:, column] >= 0
+            if len(np.unique(targets[known, column])) < 2:
+                self._models.append(None)
+                continue
             model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
             self._models.append(model.fit(matrix[known], targets[known, column]))
         return self
@@ -49,4 +51,5 @@ class NgramBaseline:
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Probabilities, shape (n, n_labels); not calibrated, so only ranks and chosen thresholds mean something."""
         matrix = self._features.transform([fold(text) for text in texts])
-        return np.column_stack([model.predict_proba(matrix)[:, 1] for model in self._models])
+        columns = [model.predict_proba(matrix)[:, 1] if model else np.full(len(texts), 0.5) for model in self._models]
+        return np.column_stack(columns)
