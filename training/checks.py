@@ -15,8 +15,9 @@ MIN_PAIRED_SHARE = 1 / 3
 PASSAGE_SENTENCES = range(5, 13)
 SPLIT_SHARES = {TRAIN: 0.7, VALIDATION: 0.1, TEST: 0.2}
 SPLIT_TOLERANCE = 0.015
+# Letters of names in Latin text of any language; the last is the dot that lower() leaves of a capital İ.
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
-_LOANS = "áàâäãåčćçđéèêëíîïñńóôöøőřśşšúûüűýÿźžžßłąęğıōūă"  # of names, in Latin text of any language
+_LOANS = "áàâäãåčćçđéèêëíîïñńóôöøőřśşšúûüűýÿźžžßłąęğıōūășşțţ\u0307"
 ALPHABETS = {
     "en": _LATIN + _LOANS,
     "sq": _LATIN + _LOANS,
