@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def _labels(row: dict[str, Any], name: str, place: str) -> Labels:
     if not isinstance(labels, list) or labels != [label for label in LABELS if label in labels]:
         raise ValueError(f"{place}: expected {name} to be a list of {', '.join(LABELS)}, found {labels!r}")
     return tuple(labels)
+
+
+@lru_cache(maxsize=1)
+def decided_labels() -> dict[tuple[str, str], Labels]:
+    """(source, key) -> the adjudicated labels of real sentences."""
+    return {(reading.source, reading.key): reading.decided for reading in read_readings(REAL)}
 
 
 def alpha(readings: Sequence[Reading]) -> dict[str, float]:

@@ -152,8 +152,9 @@ def _label_metrics(
 
 
 def _false_alarms(scored: Scored, rows: npt.NDArray[np.bool_], limits: Floats, prefix: str) -> dict[str, float]:
-    flagged = (scored.probabilities[rows] >= limits)[:, _FLAGGING_COLUMNS].any(axis=1)
-    return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(rows.sum())}
+    calm = rows & ~(scored.targets == 1)[:, _FLAGGING_COLUMNS].any(axis=1)  # a few sober sentences do carry a label
+    flagged = (scored.probabilities[calm] >= limits)[:, _FLAGGING_COLUMNS].any(axis=1)
+    return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(calm.sum())}
 
 
 def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = None) -> list[str]:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tocsin.model.labels import LABELS
 from tocsin.training.adapters.tables import open_text, read_json_lines, read_table
+from tocsin.training.agreement import decided_labels, sentence_key
 from tocsin.training.example import TEST, Example, split_of, targets
 
 _CALM = targets(divisive=False, escalatory=False, manipulative=False)
@@ -19,8 +21,14 @@ _UNSCON_CALM = "_"
 _CAMEO_CALM = {"0", "1", "2", "4"}  # class 3, verbal conflict, reports threats and accusations: not decided
 
 
+def _known(source: str, text: str, presumed: tuple[int, ...]) -> tuple[int, ...]:
+    """All four labels where the sentence was annotated for this project, what the corpus lets presume otherwise."""
+    decided = decided_labels().get((source, sentence_key(text)))
+    return presumed if decided is None else targets(**{label: label in decided for label in LABELS})
+
+
 def regional_news(root: Path) -> Iterator[Example]:
-    """News sentences of eleven treebanks, presumed calm.
+    """News sentences of eleven treebanks, presumed calm unless annotated.
 
     Split by document; parallel versions of one document (Serbian in two scripts and Croatian; the PUD translations)
     count as one.
@@ -30,7 +38,8 @@ def regional_news(root: Path) -> Iterator[Example]:
             document = row["doc"] or f"{path.name}-{row['sent_id']}"
             group = _UD_LANGUAGE_PART.sub(".", document)
             split = split_of("regional-news-ud", group, test=20)
-            yield Example(row["text"], row["lang"], _CALM, "regional-news-ud", group, split)
+            known = _known("regional-news-ud", row["text"], _CALM)
+            yield Example(row["text"], row["lang"], known, "regional-news-ud", group, split)
 
 
 def osce(root: Path) -> Iterator[Example]:
@@ -41,7 +50,8 @@ def osce(root: Path) -> Iterator[Example]:
                 group = str(number // _OSCE_LINES_A_GROUP)
                 split = split_of("osce-trilingual", group, test=20)
                 if len(line.strip()) >= _OSCE_MIN_CHARACTERS:
-                    yield Example(line.strip(), lang, _CALM, "osce-trilingual", group, split)
+                    known = _known("osce-trilingual", line, _CALM)
+                    yield Example(line.strip(), lang, known, "osce-trilingual", group, split)
 
 
 def unscon(root: Path) -> Iterator[Example]:
@@ -92,11 +102,12 @@ def bias(root: Path) -> Iterator[Example]:
 def parliaments(root: Path) -> Iterator[Example]:
     """Sentences of the Bosnian, Croatian and Serbian parliaments whose tone is neutral or positive, presumed calm.
 
-    Negative sentences are mostly sharp and fair, but some carry our labels: unknown.
+    Negative sentences are mostly sharp and fair, but some carry our labels: unknown unless annotated.
     """
     langs = {"HR": "hr", "SRB": "sr-Latn", "BiH": "bs"}
     for row in read_json_lines(root / "parlasent-bcs" / "ParlaSent_BCS.jsonl.gz"):
-        known = targets() if row["label"] == "Negative" else _CALM
+        presumed = targets() if row["label"] == "Negative" else _CALM
+        known = _known("parlasent-bcs", row["sentence"], presumed)
         group = str(row["document_id"])
         split = split_of("parlasent-bcs", group, test=20)
         yield Example(row["sentence"], langs[row["country"]], known, "parlasent-bcs", group, split)
