@@ -7,6 +7,7 @@ import pytest
 from tocsin.model.labels import LABELS
 from tocsin.training import mixture as mixtures
 from tocsin.training.adapters import ADAPTERS
+from tocsin.training.agreement import decided_labels, sentence_key
 from tocsin.training.config import SourceConfig, TrainConfig
 from tocsin.training.dedupe import near_copies
 from tocsin.training.example import SPLITS, TEST, TRAIN, UNKNOWN, VALIDATION, Example, split_of, targets
@@ -104,6 +105,17 @@ def test_every_adapter_reads_its_corpus_and_divides_no_group(name: str) -> None:
         assert all(len(found) == 1 for found in splits.values())
     divided = [group for group, found in splits.items() if len(found) > 1]
     assert name in {"polar", "gahd-de", "cameo", "checkthat-subjectivity"} or not divided
+
+
+@needs_corpora
+@pytest.mark.parametrize("name", ["parlasent-bcs", "regional-news-ud", "osce-trilingual"])
+def test_annotated_sentences_are_found_in_their_corpus_and_decide_all_labels(name: str) -> None:
+    rows = {sentence_key(row.text): row for row in ADAPTERS[name](CORPORA)}
+    decided = {key: labels for (source, key), labels in decided_labels().items() if source == name}
+    assert len(decided) > 300
+    assert set(decided) <= set(rows)
+    for key, labels in decided.items():
+        assert rows[key].targets == targets(**{label: label in labels for label in LABELS})
 
 
 def test_a_missing_corpus_says_where_it_was_expected(tmp_path: Path) -> None:

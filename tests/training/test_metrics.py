@@ -56,6 +56,17 @@ def test_false_alarms_count_flagging_labels_only() -> None:
     assert any("flagged 10.0 of 1,000 (n=400)" in line for line in summary_lines(metrics))
 
 
+def test_sober_sentences_that_do_carry_a_label_are_no_false_alarms() -> None:
+    data = scored(source="regional-news-ud")
+    data.targets[:] = 0
+    data.probabilities[:] = 0.1
+    data.probabilities[:4, 0] = 0.9
+    data.targets[:2, 0] = 1
+    metrics = evaluate(data, THRESHOLDS)
+    assert metrics["regional-news-ud/all/rows"] == 398
+    assert metrics["regional-news-ud/all/flagged_per_1000"] == 1000 * 2 / 398
+
+
 def test_calibration_makes_steep_logits_honest() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, (4000, 4))
