@@ -23,7 +23,7 @@ types: $(VENV)/installed-test
 	cd .links && ../$(BIN)/mypy --config-file ../pyproject.toml -p tocsin.model -p tocsin.serve -p tocsin.training
 	$(BIN)/mypy --config-file pyproject.toml tests
 
-# The three stages of the shipped weights; about an hour on two cores, 7 GB of memory. The public corpora must lie where the
+# The three stages of the shipped weights; about 70 minutes on two cores, 7 GB of memory. The public corpora must lie where the
 # configurations say (training/README.md).
 train: $(VENV)/installed-test
 	$(BIN)/tocsin train training/public.toml --out runs/public
