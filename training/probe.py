@@ -25,7 +25,7 @@ from tocsin.training.records import Record
 
 MAX_AUC = 0.55
 FOLDS = 5
-_WORD_LISTS = Path(__file__).parent / "identity.toml"
+_WORD_LISTS = Path(__file__).parent / "wordlists" / "identity.toml"
 _OWN_LISTS = ("en", "sq", "mk")  # the other languages share the lists of "hbs"
 _WORD = re.compile(r"\w+")
 
