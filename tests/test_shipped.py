@@ -66,13 +66,27 @@ def test_most_inflammatory_and_calming_examples_are_found(
         assert sum(hits) / len(hits) > least, kind
 
 
+def flagged_calm_articles(
+    found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
+) -> tuple[int, int]:
+    calm = [key for key, value in expected.items() if not value["inflammatory"]]
+    return sum(bool(found[key]["inflammatory"]) for key in calm), len(calm)
+
+
+@pytest.mark.xfail(strict=True, reason="a fact check, a notice of detonations, an apology that names a crime: 3 of 16")
 def test_calm_examples_stay_calm(
     found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
 ) -> None:
-    calm = [key for key, value in expected.items() if not value["inflammatory"]]
-    assert len(calm) >= 12
-    # Known alarms of these weights (README): a fact check, a notice of detonations, an apology that names a crime.
-    assert sum(bool(found[key]["inflammatory"]) for key in calm) <= len(calm) // 5
+    flagged, calm = flagged_calm_articles(found, expected)
+    assert flagged <= calm // 8
+
+
+def test_no_more_calm_examples_are_flagged_than_the_readme_says(
+    found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
+) -> None:
+    flagged, calm = flagged_calm_articles(found, expected)
+    assert calm >= 12
+    assert f"{flagged} of {calm} calm articles are flagged" in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_the_shipped_weights_are_small_and_made_on_the_shipped_base(shipped: RhetoricClassifier) -> None:

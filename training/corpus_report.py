@@ -108,7 +108,7 @@ def _agreement(records: Sequence[Record], folder: Path) -> tuple[list[str], list
             name = f"  disagreement, {lang} ({shares['sentences']:.0f})"
             lines.append(_row(name, [f"{shares[label]:.1%}" for label in LABELS]))
         if path.name == agreement.SECOND_PASS.name:
-            problems += _stale(readings, by_id)
+            problems += [*_stale(readings, by_id), *_disputed(readings)]
     return lines, problems
 
 
@@ -119,6 +119,16 @@ def _stale(readings: Iterable[agreement.Reading], by_id: dict[str, Record]) -> I
             yield f"second pass: expected {reading.key} in the corpus, found no such id"
         elif record.labels != reading.decided:
             yield f"{reading.key}: expected the decided labels {reading.decided}, found {record.labels}"
+
+
+def _disputed(readings: Sequence[agreement.Reading]) -> Iterator[str]:
+    for lang, shares in agreement.disagreement(readings).items():
+        for label in LABELS:
+            if shares[label] > MAX_DISAGREEMENT:
+                yield (
+                    f"second pass, {lang}, {label}: expected readings to differ on at most {MAX_DISAGREEMENT:.0%}, "
+                    f"found {shares[label]:.1%}; revise the class and read it again"
+                )
 
 
 def _by(records: Sequence[Record], values: Sequence[str]) -> list[tuple[str, list[Record]]]:

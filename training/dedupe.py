@@ -25,41 +25,40 @@ def shingles(text: str) -> frozenset[int]:
     return frozenset(hash(tuple(words[start : start + SHINGLE_WORDS])) for start in runs)
 
 
-def near_copies(texts: Sequence[str], held_out: Iterable[str]) -> list[bool]:
-    """For each text whether it equals, or shares at least MIN_SHARED of the shingles with, a held-out text.
+class _Index:
+    """Texts by their shingles, so that only texts that share one are compared: linear in the number of words."""
 
-    Linear in the number of words, since only texts that share a shingle are compared.
-    """
-    index: dict[int, list[int]] = {}
-    sizes: list[int] = []
-    for number, text in enumerate(held_out):
-        runs = shingles(text)
-        sizes.append(len(runs))
+    def __init__(self) -> None:
+        self._by_run: dict[int, list[int]] = {}
+        self._sizes: list[int] = []
+
+    def add(self, runs: frozenset[int]) -> None:
         for run in runs:
-            index.setdefault(run, []).append(number)
-    return [_is_near_copy(shingles(text), index, sizes) for text in texts]
+            self._by_run.setdefault(run, []).append(len(self._sizes))
+        self._sizes.append(len(runs))
+
+    def copies_of(self, runs: frozenset[int]) -> list[int]:
+        """Numbers of the texts, in the order added, that share at least MIN_SHARED of the shorter one's shingles."""
+        shared = Counter(number for run in runs for number in self._by_run.get(run, ()))
+        return sorted(n for n, count in shared.items() if count >= MIN_SHARED * min(len(runs), self._sizes[n]))
 
 
-def _is_near_copy(runs: frozenset[int], index: dict[int, list[int]], sizes: Sequence[int]) -> bool:
-    shared: dict[int, int] = {}
-    for run in runs:
-        for number in index.get(run, ()):
-            shared[number] = shared.get(number, 0) + 1
-    return any(count >= MIN_SHARED * min(len(runs), sizes[number]) for number, count in shared.items())
+def near_copies(texts: Sequence[str], held_out: Iterable[str]) -> list[bool]:
+    """For each text whether it equals, or shares at least MIN_SHARED of the shingles with, a held-out text."""
+    index = _Index()
+    for text in held_out:
+        index.add(shingles(text))
+    return [bool(index.copies_of(shingles(text))) for text in texts]
 
 
 def near_copy_pairs(texts: Sequence[str], groups: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs (earlier, later) of near-copies in different groups; every later text is named once."""
-    index: dict[int, list[int]] = {}
-    sizes: list[int] = []
+    index = _Index()
     pairs: list[tuple[int, int]] = []
     for number, text in enumerate(texts):
         runs = shingles(text)
-        shared = Counter(other for run in runs for other in index.get(run, ()) if groups[other] != groups[number])
-        earlier = [other for other, count in shared.items() if count >= MIN_SHARED * min(len(runs), sizes[other])]
-        if earlier:
-            pairs.append((earlier[0], number))
-        sizes.append(len(runs))
-        for run in runs:
-            index.setdefault(run, []).append(number)
+        earlier = next((other for other in index.copies_of(runs) if groups[other] != groups[number]), None)
+        if earlier is not None:
+            pairs.append((earlier, number))
+        index.add(runs)
     return pairs

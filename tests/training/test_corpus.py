@@ -15,6 +15,7 @@ from tocsin.training import checks
 from tocsin.training.agreement import ANNOTATIONS, Reading, alpha, disagreement, read_readings, sentence_key
 from tocsin.training.corpus_command import corpus
 from tocsin.training.corpus_page import render
+from tocsin.training.corpus_report import report
 from tocsin.training.probe import association, diversity, identity_features, identity_words, probe, target_matrix
 from tocsin.training.records import FIELDS, Record, parse_record, read_corpus
 
@@ -257,6 +258,22 @@ def test_violations_end_with_status_one(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "expected balanced quotation marks" in result.stderr
     assert "expected no label on kind sober_news" in result.stderr
+
+
+def test_leaks_stale_labels_and_disputed_classes_are_violations(tmp_path: Path) -> None:
+    records = [replace(record, id=f"toy-{number}") for number, record in enumerate(toy_corpus(leak=True))]
+    _, problems = report(records, tmp_path)
+    assert sum("identity words alone" in problem for problem in problems) == len(LABELS)
+    assert sum("expected a file of annotations" in problem for problem in problems) == 2
+    row = {"source": "toy", "key": "toy-1", "lang": "en", "stratum": "tenth", "first": [], "second": ["divisive"]}
+    (tmp_path / "real.jsonl").write_text(json.dumps(row | {"decided": []}) + "\n")
+    (tmp_path / "second-pass.jsonl").write_text(
+        json.dumps(row | {"decided": []}) + "\n" + json.dumps(row | {"key": "gone", "decided": []}) + "\n"
+    )
+    _, problems = report(records, tmp_path)
+    assert "second pass: expected gone in the corpus, found no such id" in problems
+    assert any(problem.startswith("toy-1: expected the decided labels ()") for problem in problems)
+    assert any("second pass, en, divisive: expected readings to differ on at most 8%" in p for p in problems)
 
 
 def test_the_page_never_takes_a_text_for_markup(tmp_path: Path) -> None:
