@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tocsin.model.attribution import OUTLET, attribute
-from tocsin.model.labels import FLAGGING, LABELS
+from tocsin.model.labels import FLAGGING
 from tocsin.model.languages import Language, detect, detect_sentence, from_tag
 from tocsin.model.normalise import Aligned, normalise
 from tocsin.model.segment import Span, segment
@@ -111,34 +111,36 @@ def _sentence(where: str, span: Span, clean: str, kind: str, speaker: str | None
     return Sentence(where, span.start, span.end, clean, kind, speaker, span.cut)
 
 
-def assemble(article: Article, probabilities: Array, thresholds: Mapping[str, float]) -> ArticleScore:
+def assemble(
+    article: Article, probabilities: Array, thresholds: Mapping[str, float], *, flagging: Collection[str] = FLAGGING
+) -> ArticleScore:
     """The article's score from probabilities of shape (n_sentences, n_labels), rows in the order of its sentences.
 
-    An article scores what its strongest sentence scores: one threat among forty calm sentences is still a threat, and
+    ``thresholds`` has one probability a label, in the order of the columns; ``flagging`` names labels that flag. An article scores what its strongest sentence scores: one threat among forty calm sentences is still a threat, and
     a long article is not accused for its length. ValueError when rows and sentences differ in number.
     """
     if len(probabilities) != len(article.sentences):
         raise ValueError(f"expected {len(article.sentences)} rows of probabilities, found {len(probabilities)}")
     scored = tuple(
         SentenceScore(sentence, scores, _reached(scores, thresholds))
-        for sentence, scores in zip(article.sentences, map(_by_label, probabilities), strict=True)
+        for sentence, scores in zip(article.sentences, (_by_label(row, thresholds) for row in probabilities), strict=True)
     )
     if article.status != OK:
         flagged = None if article.status == UNSUPPORTED else False
         return ArticleScore(article.language.tag, article.status, flagged, (), None, None, ())
-    scores = _by_label(probabilities.max(axis=0))
+    scores = _by_label(probabilities.max(axis=0), thresholds)
     own = [
         row for row, sentence in zip(probabilities, article.sentences, strict=True) if sentence.attribution == OUTLET
     ]
-    outlet_scores = _by_label(np.max(own, axis=0) if own else np.zeros(len(LABELS)))
+    outlet_scores = _by_label(np.max(own, axis=0) if own else np.zeros(len(thresholds)), thresholds)
     labels = _reached(scores, thresholds)
-    flagged = bool(FLAGGING.intersection(labels))
+    flagged = any(label in flagging for label in labels)
     return ArticleScore(article.language.tag, OK, flagged, labels, scores, outlet_scores, scored)
 
 
-def _by_label(row: Array) -> dict[str, float]:
-    return {label: round(float(value), 6) for label, value in zip(LABELS, row, strict=True)}
+def _by_label(row: Array, labels: Collection[str]) -> dict[str, float]:
+    return {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
 
 
 def _reached(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(label for label in LABELS if scores[label] >= thresholds[label])
+    return tuple(label for label, limit in thresholds.items() if scores[label] >= limit)

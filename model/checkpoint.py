@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from tocsin.model.base import file_sha256
-from tocsin.model.labels import LABELS
+from tocsin.model.labels import FLAGGING, LABELS, check_label_set
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "tocsin.json", "weights.safetensors"
@@ -46,7 +46,8 @@ class Description:
     thresholds: dict[str, float]  # calibrated probability from which a label is given
     calibration: dict[str, tuple[float, float]]  # per label: probability = sigmoid(scale * logit + shift)
     adapter: Adapter | None
-    labels: tuple[str, ...] = LABELS
+    labels: tuple[str, ...] = LABELS  # their order is the order of every array
+    flagging: tuple[str, ...] = tuple(label for label in LABELS if label in FLAGGING)  # labels that raise a flag
     pooling: str = "mean"
     data_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -59,16 +60,14 @@ class Description:
             raise ValueError(
                 f"expected checkpoint format {FORMAT}, found {self.format}; use the matching tocsin version"
             )
-        if tuple(self.labels) != LABELS:
-            raise ValueError(
-                f"expected the labels {list(LABELS)} in this order, found {list(self.labels)}; "
-                f"retrain or restore {DESCRIPTION}"
-            )
+        check_label_set(self.labels, self.flagging)
         if self.pooling != "mean":
             raise ValueError(f"expected pooling 'mean', found {self.pooling!r}; use the matching tocsin version")
         for name, table in (("thresholds", self.thresholds), ("calibration", self.calibration)):
-            if set(table) != set(LABELS):
-                raise ValueError(f"expected {name} for {list(LABELS)}, found {sorted(table)}; restore {DESCRIPTION}")
+            if set(table) != set(self.labels):
+                raise ValueError(
+                    f"expected {name} for {list(self.labels)}, found {sorted(table)}; restore {DESCRIPTION}"
+                )
         for label, value in self.thresholds.items():
             if not 0.0 < value < 1.0:
                 raise ValueError(f"expected a threshold between 0 and 1 for {label}, found {value}")
@@ -102,7 +101,8 @@ def save_checkpoint(folder: Path, description: Description, tensors: dict[str, t
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as name:
         work = Path(name)
-        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, work / WEIGHTS)
+        plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        save_file(plain, work / WEIGHTS, metadata={"labels": ",".join(description.labels)})
         written = dataclasses.replace(description, weights_sha256=file_sha256(work / WEIGHTS))
         text = json.dumps(dataclasses.asdict(written), indent=1, ensure_ascii=False)
         (work / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
@@ -115,7 +115,7 @@ def save_checkpoint(folder: Path, description: Description, tensors: dict[str, t
 def load_checkpoint(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
     """Description and tensors of a folder; ValueError when a file is damaged or does not fit."""
     path = folder / WEIGHTS
-    description = _read_description(folder / DESCRIPTION)
+    description = read_description(folder)
     if not path.is_file():
         raise FileNotFoundError(
             f"expected {WEIGHTS} beside {DESCRIPTION} in {folder}, found none; copy the whole folder"
@@ -127,19 +127,28 @@ def load_checkpoint(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]
             "the file is damaged, fetch it again"
         )
     try:
+        with safe_open(path, framework="pt") as opened:
+            labels = (opened.metadata() or {}).get("labels", ",".join(LABELS))
+        if labels != ",".join(description.labels):
+            raise ValueError(
+                f"expected the labels {labels}, in the order of the weights, found {','.join(description.labels)}; "
+                f"restore {DESCRIPTION}"
+            )
         return description, load_file(path)
     except SafetensorError as error:
         raise ValueError(f"expected safetensors in {path}, found {error}; fetch the file again") from error
 
 
-def _read_description(path: Path) -> Description:
+def read_description(folder: Path) -> Description:
+    """The description of a checkpoint folder without its tensors; ValueError when it is damaged or does not fit."""
+    path = folder / DESCRIPTION
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         adapter = fields.pop("adapter")
         calibration = {label: (float(pair[0]), float(pair[1])) for label, pair in fields.pop("calibration").items()}
-        labels = tuple(fields.pop("labels"))
+        names = {key: tuple(fields.pop(key)) for key in ("labels", "flagging") if key in fields}
         return Description(
-            **fields, labels=labels, calibration=calibration, adapter=Adapter(**adapter) if adapter else None
+            **fields, **names, calibration=calibration, adapter=Adapter(**adapter) if adapter else None
         )
     except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"expected a checkpoint description in {path}, found {error}; fetch the file again") from error

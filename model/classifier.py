@@ -1,4 +1,4 @@
-"""The classifier: calibrated probabilities of the four labels for sentences, and scores for whole articles."""
+"""The classifier: calibrated probabilities of its labels for sentences, and scores for whole articles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from transformers import PreTrainedTokenizerBase
 from tocsin.model import base as bases
 from tocsin.model.article import ArticleScore, assemble, prepare
 from tocsin.model.checkpoint import Description, load_checkpoint, resolve_checkpoint, save_checkpoint
-from tocsin.model.labels import LABELS, check_label
 from tocsin.model.network import RhetoricNetwork, load_tensors
 from tocsin.model.normalise import clean
 
@@ -50,8 +49,8 @@ class RhetoricClassifier:
         self.precision = precision
         self._name = name
         self._tensors = tensors
-        self._scale = np.array([description.calibration[label][0] for label in LABELS])
-        self._shift = np.array([description.calibration[label][1] for label in LABELS])
+        self._scale = np.array([description.calibration[label][0] for label in self.labels])
+        self._shift = np.array([description.calibration[label][1] for label in self.labels])
 
     @classmethod
     def from_pretrained(
@@ -71,7 +70,7 @@ class RhetoricClassifier:
                 f"expected the base {description.base!r} with SHA-256 {description.base_sha256}, found {found} "
                 f"in {base_folder}; delete that folder so that it is made again, or use the base of the training run"
             )
-        network = RhetoricNetwork(bases.load_encoder(base_folder))
+        network = RhetoricNetwork(bases.load_encoder(base_folder), len(description.labels))
         adapter = description.adapter
         load_tensors(network, tensors, adapter.alpha / adapter.rank if adapter else None)
         tokenizer = bases.load_tokenizer(base_folder)
@@ -98,13 +97,20 @@ class RhetoricClassifier:
         return self._tensors
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of every array's columns."""
+        return tuple(self.description.labels)
+
+    @property
     def thresholds(self) -> dict[str, float]:
-        """Calibrated probability from which each label is given."""
-        return dict(self.description.thresholds)
+        """Calibrated probability from which each label is given, in the order of the labels."""
+        return {label: self.description.thresholds[label] for label in self.labels}
 
     def with_thresholds(self, changes: Mapping[str, float]) -> RhetoricClassifier:
         """A classifier that shares these weights but gives the named labels from other probabilities."""
-        thresholds = self.thresholds | {check_label(label): value for label, value in changes.items()}
+        if unknown := sorted(set(changes) - set(self.labels)):
+            raise ValueError(f"expected one of the labels {', '.join(self.labels)}, found {unknown[0]!r}")
+        thresholds = self.thresholds | dict(changes)
         return RhetoricClassifier(
             self.network,
             self.tokenizer,
@@ -116,7 +122,7 @@ class RhetoricClassifier:
         )
 
     def predict_proba(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
-        """Calibrated probabilities, ndarray of shape (n_sentences, n_labels), columns in the order of LABELS.
+        """Calibrated probabilities, ndarray of shape (n_sentences, n_labels), columns in the order of ``labels``.
 
         Sentences are normalised first, so raw text is fine. Empty input gives shape (0, n_labels).
         """
@@ -132,7 +138,7 @@ class RhetoricClassifier:
     def predict_logits(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
         """Raw logits of shape (n_sentences, n_labels) for sentences that are clean already."""
         ids = self.encode(sentences)
-        logits = np.zeros((len(ids), len(LABELS)), dtype=np.float64)
+        logits = np.zeros((len(ids), len(self.labels)), dtype=np.float64)
         for rows in token_batches([len(row) for row in ids], batch_tokens):
             logits[rows] = self._forward([ids[row] for row in rows])
         return logits
@@ -161,7 +167,7 @@ class RhetoricClassifier:
         """Scores of one article with the sentences behind them; ``tocsin score`` makes its records from it."""
         article = prepare(text, title=title, language=language, any_language=any_language)
         probabilities = self.predict_proba([sentence.clean for sentence in article.sentences])
-        return assemble(article, probabilities, self.thresholds)
+        return assemble(article, probabilities, self.thresholds, flagging=self.description.flagging)
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:

@@ -30,6 +30,15 @@ def check_label(name: str) -> str:
     return name
 
 
+def check_label_set(labels: Sequence[str], flagging: Sequence[str]) -> None:
+    """ValueError unless the labels are distinct words and those that flag are among them."""
+    words = all(isinstance(label, str) and label.isidentifier() for label in labels)
+    if not labels or not words or len(set(labels)) != len(labels):
+        raise ValueError(f"expected labels to be distinct words (letters, digits, _), found {list(labels)}")
+    if strange := sorted(set(flagging) - set(labels)):
+        raise ValueError(f"expected flagging to name some of the labels {list(labels)}, found {strange}")
+
+
 def encode_labels(names: Sequence[str]) -> list[float]:
     """One 0.0 or 1.0 a label, in the order of LABELS; ValueError at an unknown name."""
     chosen = {check_label(name) for name in names}

@@ -1,4 +1,4 @@
-"""The network: encoder, mean over tokens, four independent logits; and the low-rank update merged into it."""
+"""The network: encoder, mean over tokens, one logit a label; and the low-rank update merged into it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from tocsin.model.labels import LABELS
-
 LORA_A, LORA_B = ".lora_A", ".lora_B"
 HEAD_PREFIX, ENCODER_PREFIX = "head.", "encoder."
+EMBEDDINGS = "embeddings."
 
 
 class RhetoricNetwork(nn.Module):
-    """Logits of shape (n, len(LABELS)) for token ids and attention mask of shape (n, tokens)."""
+    """Logits of shape (n, n_labels) for token ids and attention mask of shape (n, tokens)."""
 
-    def __init__(self, encoder: PreTrainedModel, dropout: float = 0.0) -> None:
+    def __init__(self, encoder: PreTrainedModel, n_labels: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(int(encoder.config.hidden_size), len(LABELS))
+        self.head = nn.Linear(int(encoder.config.hidden_size), n_labels)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Raw logits; padding does not enter the mean."""
@@ -44,7 +43,7 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
     try:
         network.head.load_state_dict(head)
         if scale is None:
-            network.encoder.load_state_dict(encoder)
+            _replace(network.encoder, encoder)
         else:
             _merge(network.encoder, encoder, scale)
     except (RuntimeError, KeyError, AttributeError) as error:
@@ -52,6 +51,15 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
         raise ValueError(
             f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on"
         ) from error
+
+
+def _replace(encoder: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Word embeddings may be missing: training leaves them as the base has them."""
+    missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    if lacking := [name for name in missing if not name.startswith(EMBEDDINGS)]:
+        raise KeyError(f"no tensors called {lacking}")
+    if unexpected:
+        raise KeyError(f"tensors called {unexpected}")
 
 
 def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -> None:

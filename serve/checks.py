@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tocsin.model.labels import check_label
 from tocsin.serve.readers import check_file
 from tocsin.serve.records import Columns
 
@@ -38,9 +37,10 @@ def check_targets(targets: Sequence[Path], files: Sequence[Path | None], *, over
             raise FileExistsError(f"expected no file at {target}, found one; pass --overwrite to replace it")
 
 
-def check_thresholds(thresholds: Mapping[str, float]) -> None:
+def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
     """ValueError for an unknown label or a probability that is none."""
     for label, value in thresholds.items():
-        check_label(label)
+        if label not in labels:
+            raise ValueError(f"expected one of the labels {', '.join(labels)}, found {label!r}")
         if not 0.0 < value < 1.0:
             raise ValueError(f"expected a threshold between 0 and 1 for {label}, found {value:g}; correct --threshold")

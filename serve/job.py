@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from tocsin.model import RhetoricClassifier
+from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
 from tocsin.serve.inputs import expand_inputs
@@ -68,10 +69,10 @@ def run_job(job: Job) -> Summary:
     Raises ValueError or OSError before the model is loaded when inputs, outputs or options cannot be used, and when
     the model cannot; leaves no partial output when it fails or is interrupted later.
     """
-    check_thresholds(job.thresholds)
     files = expand_inputs(job.inputs)
     check_targets([path for path in (job.out_path, job.dead_path) if path], files, overwrite=job.overwrite)
     check_inputs(files, job.columns)
+    check_thresholds(job.thresholds, read_description(resolve_checkpoint(job.model)).labels)
     device = resolve_device(job.device)
     position = Position(files)
     items = islice(reject_duplicates(_read(files, job.columns, position)), job.limit)
@@ -94,9 +95,9 @@ def _read(files: Sequence[Path | None], columns: Columns, position: Position) ->
 def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, position: Position) -> Summary:
     summary = Summary(dead_letters=str(job.dead_path or "standard error"))
     engine = ClassifierEngine(classifier, job.batch_tokens)
-    options = Options(classifier.thresholds, job.any_language)
+    options = Options(classifier.thresholds, job.any_language, classifier.description.flagging)
     # The output is finished first: without it there are no dead letters either.
-    with _open_dead_letters(job) as dead, _open_output(job) as out, ProgressReport(summary, position) as progress:
+    with _open_dead_letters(job) as dead, _open_output(job, classifier.labels) as out, ProgressReport(summary, position) as progress:
         for result in score_records(items, engine, options):
             summary.add(result)
             if isinstance(result, DeadLetter):
@@ -107,10 +108,12 @@ def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, posi
     return summary
 
 
-def _open_output(job: Job) -> Writer:
+def _open_output(job: Job, labels: Sequence[str]) -> Writer:
     if job.out_path is None:
         return StreamWriter(sys.stdout)
-    return (ParquetWriter if job.out_path.suffix.lower() == _PARQUET else JsonLinesWriter)(job.out_path)
+    if job.out_path.suffix.lower() == _PARQUET:
+        return ParquetWriter(job.out_path, labels)
+    return JsonLinesWriter(job.out_path)
 
 
 def _open_dead_letters(job: Job) -> Writer:

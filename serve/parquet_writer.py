@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,32 +18,36 @@ from tocsin.serve.writers import JsonLinesWriter
 _ROW_GROUP = 1000
 _ROW_GROUP_CHARACTERS = 64_000_000  # of JSON; rows with every sentence of long articles fill memory before their number
 _ID = "id"
-_SCORES = pa.struct([(label, pa.float64()) for label in LABELS])
-_SENTENCE = pa.struct(
-    [
-        ("where", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("labels", pa.list_(pa.string())),
-        ("scores", _SCORES),
-        ("attribution", pa.string()),
-        ("speaker", pa.string()),
-    ]
-)
-_TYPES = {
-    "schema": pa.int64(),
-    "language": pa.string(),
-    "status": pa.string(),
-    "flagged": pa.bool_(),
-    "labels": pa.list_(pa.string()),
-    "scores": _SCORES,
-    "outlet_scores": _SCORES,
-    "sentence_count": pa.int64(),
-    "sentences": pa.list_(_SENTENCE),
-    "model": pa.string(),
-}
 _SCALARS = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string(), type(None): pa.string()}
 _INT64 = range(-(2**63), 2**63)
+
+
+def column_types(labels: Sequence[str]) -> dict[str, pa.DataType]:
+    """Types of our own fields; scores have one member a label."""
+    scores = pa.struct([(label, pa.float64()) for label in labels])
+    sentence = pa.struct(
+        [
+            ("where", pa.string()),
+            ("start", pa.int64()),
+            ("end", pa.int64()),
+            ("labels", pa.list_(pa.string())),
+            ("scores", scores),
+            ("attribution", pa.string()),
+            ("speaker", pa.string()),
+        ]
+    )
+    return {
+        "schema": pa.int64(),
+        "language": pa.string(),
+        "status": pa.string(),
+        "flagged": pa.bool_(),
+        "labels": pa.list_(pa.string()),
+        "scores": scores,
+        "outlet_scores": scores,
+        "sentence_count": pa.int64(),
+        "sentences": pa.list_(sentence),
+        "model": pa.string(),
+    }
 
 
 class ParquetWriter(JsonLinesWriter):
@@ -53,14 +57,15 @@ class ParquetWriter(JsonLinesWriter):
     carried column gets a scalar type when all its values have it and is JSON text otherwise.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
         super().__init__(path)
+        self._types = column_types(labels)
         self._kinds: dict[str, type] = {}
 
     def write(self, record: dict[str, Any]) -> None:
         """See Writer."""
         for name, value in record.items():
-            if name not in _TYPES:
+            if name not in self._types:
                 self._kinds[name] = _merge(self._kinds.get(name, type(None)), _kind(value))
         super().write(record)
 
@@ -68,7 +73,7 @@ class ParquetWriter(JsonLinesWriter):
         """See JsonLinesWriter."""
         stream.flush()
         carried = {name: _SCALARS.get(kind) for name, kind in self._kinds.items() if name != _ID}
-        types = _TYPES | {_ID: pa.int64() if self._kinds.get(_ID) is int else pa.string()}
+        types = self._types | {_ID: pa.int64() if self._kinds.get(_ID) is int else pa.string()}
         names = {name: name for name in FIELDS} | _unicode_names(carried)
         schema = pa.schema([(new, types.get(old) or carried.get(old) or pa.string()) for old, new in names.items()])
         as_json = {name for name, kind in carried.items() if kind is None}

@@ -6,14 +6,14 @@ leave in the order in which they came. Memory is bounded by the window and one a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.model import LABELS, ArticleScore, RhetoricClassifier
+from tocsin.model import FLAGGING, ArticleScore, RhetoricClassifier
 from tocsin.model.article import Article, assemble, prepare
 from tocsin.serve.records import DeadLetter, Item, Record
 
@@ -48,8 +48,9 @@ class ClassifierEngine:
 class Options:
     """What changes scores besides the model."""
 
-    thresholds: dict[str, float]
+    thresholds: dict[str, float]  # in the order of the engine's columns
     any_language: bool = False
+    flagging: Collection[str] = FLAGGING  # labels that raise a flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _finish(
 ) -> Iterator[Scored | DeadLetter]:
     sentences = [sentence.clean for entry in waiting if entry.article for sentence in entry.article.sentences]
     try:
-        probabilities = predict(engine, sentences, window)
+        probabilities = predict(engine, sentences, window, len(options.thresholds))
     except (RuntimeError, ValueError) as error:
         if len(waiting) > 1:  # find the record that broke the window by scoring each alone
             for entry in waiting:
@@ -119,17 +120,17 @@ def _finish(
             continue
         rows = probabilities[done : done + len(entry.article.sentences)]
         done += len(entry.article.sentences)
-        yield Scored(entry.item, assemble(entry.article, rows, options.thresholds))
+        yield Scored(entry.item, assemble(entry.article, rows, options.thresholds, flagging=options.flagging))
 
 
-def predict(engine: Engine, sentences: Sequence[str], window: int) -> Array:
+def predict(engine: Engine, sentences: Sequence[str], window: int, n_labels: int) -> Array:
     """Probabilities of all sentences, a window at a time; ValueError when the engine returns another number of rows."""
-    parts = [np.zeros((0, len(LABELS)))]
+    parts = [np.zeros((0, n_labels))]
     for start in range(0, len(sentences), window):
         chunk = sentences[start : start + window]
         rows = engine.predict_clean(chunk)
-        if rows.shape != (len(chunk), len(LABELS)):
-            raise ValueError(f"expected scores of shape {(len(chunk), len(LABELS))}, found {rows.shape}")
+        if rows.shape != (len(chunk), n_labels):
+            raise ValueError(f"expected scores of shape {(len(chunk), n_labels)}, found {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError("expected finite scores, found NaN or infinity")
         parts.append(rows)

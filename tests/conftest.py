@@ -60,7 +60,7 @@ def tiny_checkpoint(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -
         calibration=dict.fromkeys(LABELS, (8.0, 0.0)),  # steep, so that random logits give every kind of score
         adapter=None,
     )
-    network = RhetoricNetwork(load_encoder(tiny_base))
+    network = RhetoricNetwork(load_encoder(tiny_base), len(LABELS))
     classifier = RhetoricClassifier(network, load_tokenizer(tiny_base), description, device="cpu")
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     classifier.save_pretrained(folder)

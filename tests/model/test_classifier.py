@@ -62,7 +62,9 @@ def test_one_flipped_byte_of_the_weights_is_refused(tiny_checkpoint: Path, tmp_p
 @pytest.mark.parametrize(
     "field, value, message",
     [
-        ("labels", list(reversed(LABELS)), "expected the labels"),
+        ("labels", list(reversed(LABELS)), "in the order of the weights"),
+        ("labels", ["divisive", "divisive"], "distinct words"),
+        ("flagging", ["toxic"], "expected flagging to name some"),
         ("format", 2, "expected checkpoint format 1, found 2"),
         ("thresholds", {"divisive": 0.5}, "expected thresholds for"),
         ("thresholds", dict.fromkeys(LABELS, 7), "between 0 and 1"),
