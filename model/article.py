@@ -112,30 +112,57 @@ def _sentence(where: str, span: Span, clean: str, kind: str, speaker: str | None
 
 
 def assemble(
-    article: Article, probabilities: Array, thresholds: Mapping[str, float], *, flagging: Collection[str] = FLAGGING
+    article: Article,
+    probabilities: Array,
+    thresholds: Mapping[str, float],
+    *,
+    flagging: Collection[str] = FLAGGING,
+    corrections: Mapping[str, float] | None = None,
 ) -> ArticleScore:
     """The article's score from probabilities of shape (n_sentences, n_labels), rows in the order of its sentences.
 
-    ``thresholds`` has one probability a label, in the order of the columns; ``flagging`` names labels that flag. An article scores what its strongest sentence scores: one threat among forty calm sentences is still a threat, and
-    a long article is not accused for its length. ValueError when rows and sentences differ in number.
+    ``thresholds`` has one probability a label, in the order of the columns; ``flagging`` names the labels that flag. An
+    article scores what its strongest sentence scores, less ``corrections`` for its length (see ``length_corrected``):
+    one threat among forty calm sentences is still a threat, and a long article is not accused for its length.
+    ValueError when rows and sentences differ in number.
     """
     if len(probabilities) != len(article.sentences):
         raise ValueError(f"expected {len(article.sentences)} rows of probabilities, found {len(probabilities)}")
     scored = tuple(
         SentenceScore(sentence, scores, _reached(scores, thresholds))
-        for sentence, scores in zip(article.sentences, (_by_label(row, thresholds) for row in probabilities), strict=True)
+        for sentence, scores in zip(
+            article.sentences, (_by_label(row, thresholds) for row in probabilities), strict=True
+        )
     )
     if article.status != OK:
         flagged = None if article.status == UNSUPPORTED else False
         return ArticleScore(article.language.tag, article.status, flagged, (), None, None, ())
-    scores = _by_label(probabilities.max(axis=0), thresholds)
-    own = [
-        row for row, sentence in zip(probabilities, article.sentences, strict=True) if sentence.attribution == OUTLET
-    ]
-    outlet_scores = _by_label(np.max(own, axis=0) if own else np.zeros(len(thresholds)), thresholds)
+    weights = np.array([(corrections or {}).get(label, 0.0) for label in thresholds])
+    own = np.array([sentence.attribution == OUTLET for sentence in article.sentences], dtype=bool)
+    scores = _by_label(_strongest(probabilities, weights), thresholds)
+    outlet_scores = _by_label(_strongest(probabilities[own], weights), thresholds)
     labels = _reached(scores, thresholds)
     flagged = any(label in flagging for label in labels)
     return ArticleScore(article.language.tag, OK, flagged, labels, scores, outlet_scores, scored)
+
+
+def length_corrected(highest: Array, lengths: Array | float, corrections: Array | float) -> Array:
+    """Scores of articles of ``lengths`` sentences whose strongest sentence has the probability ``highest``.
+
+    ``corrections`` times log n is taken off the logit: the highest of many scores is high by chance alone. An article
+    of one sentence scores what the sentence scores.
+    """
+    clipped = np.clip(highest, 1e-9, 1.0 - 1e-9)
+    taken_off = corrections * np.log(lengths)
+    logits = np.log(clipped / (1.0 - clipped)) - taken_off
+    corrected: Array = np.where(taken_off == 0.0, highest, 1.0 / (1.0 + np.exp(-logits)))
+    return corrected
+
+
+def _strongest(probabilities: Array, corrections: Array) -> Array:
+    if not len(probabilities):
+        return np.zeros(len(corrections))
+    return length_corrected(probabilities.max(axis=0), float(len(probabilities)), corrections)
 
 
 def _by_label(row: Array, labels: Collection[str]) -> dict[str, float]:

@@ -49,6 +49,7 @@ class Description:
     labels: tuple[str, ...] = LABELS  # their order is the order of every array
     flagging: tuple[str, ...] = tuple(label for label in LABELS if label in FLAGGING)  # labels that raise a flag
     pooling: str = "mean"
+    length_corrections: dict[str, float] = field(default_factory=dict)  # of article scores, see article.py
     data_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -147,8 +148,6 @@ def read_description(folder: Path) -> Description:
         adapter = fields.pop("adapter")
         calibration = {label: (float(pair[0]), float(pair[1])) for label, pair in fields.pop("calibration").items()}
         names = {key: tuple(fields.pop(key)) for key in ("labels", "flagging") if key in fields}
-        return Description(
-            **fields, **names, calibration=calibration, adapter=Adapter(**adapter) if adapter else None
-        )
+        return Description(**fields, **names, calibration=calibration, adapter=Adapter(**adapter) if adapter else None)
     except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"expected a checkpoint description in {path}, found {error}; fetch the file again") from error

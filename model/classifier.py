@@ -167,7 +167,13 @@ class RhetoricClassifier:
         """Scores of one article with the sentences behind them; ``tocsin score`` makes its records from it."""
         article = prepare(text, title=title, language=language, any_language=any_language)
         probabilities = self.predict_proba([sentence.clean for sentence in article.sentences])
-        return assemble(article, probabilities, self.thresholds, flagging=self.description.flagging)
+        return assemble(
+            article,
+            probabilities,
+            self.thresholds,
+            flagging=self.description.flagging,
+            corrections=self.description.length_corrections,
+        )
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:

@@ -95,9 +95,14 @@ def _read(files: Sequence[Path | None], columns: Columns, position: Position) ->
 def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, position: Position) -> Summary:
     summary = Summary(dead_letters=str(job.dead_path or "standard error"))
     engine = ClassifierEngine(classifier, job.batch_tokens)
-    options = Options(classifier.thresholds, job.any_language, classifier.description.flagging)
+    description = classifier.description
+    options = Options(classifier.thresholds, job.any_language, description.flagging, description.length_corrections)
     # The output is finished first: without it there are no dead letters either.
-    with _open_dead_letters(job) as dead, _open_output(job, classifier.labels) as out, ProgressReport(summary, position) as progress:
+    with (
+        _open_dead_letters(job) as dead,
+        _open_output(job, classifier.labels) as out,
+        ProgressReport(summary, position) as progress,
+    ):
         for result in score_records(items, engine, options):
             summary.add(result)
             if isinstance(result, DeadLetter):

@@ -6,8 +6,8 @@ leave in the order in which they came. Memory is bounded by the window and one a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +51,7 @@ class Options:
     thresholds: dict[str, float]  # in the order of the engine's columns
     any_language: bool = False
     flagging: Collection[str] = FLAGGING  # labels that raise a flag
+    corrections: Mapping[str, float] = field(default_factory=dict)  # of article scores for length, in logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,11 @@ def _finish(
             continue
         rows = probabilities[done : done + len(entry.article.sentences)]
         done += len(entry.article.sentences)
-        yield Scored(entry.item, assemble(entry.article, rows, options.thresholds, flagging=options.flagging))
+        yield Scored(entry.item, _assemble(entry.article, rows, options))
+
+
+def _assemble(article: Article, rows: Array, options: Options) -> ArticleScore:
+    return assemble(article, rows, options.thresholds, flagging=options.flagging, corrections=options.corrections)
 
 
 def predict(engine: Engine, sentences: Sequence[str], window: int, n_labels: int) -> Array:

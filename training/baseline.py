@@ -10,9 +10,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_union
 
-from tocsin.model.labels import LABELS
-from tocsin.training.calibrate import Floats, as_targets
 from tocsin.training.dedupe import fold
+from tocsin.training.scored import Floats
 
 MAX_FEATURES = 300_000  # of each kind of n-gram
 
@@ -33,13 +32,13 @@ class NgramBaseline:
         self._models: list[LogisticRegression | None] = []
 
     def fit(self, rows: Dataset) -> NgramBaseline:
-        """Fit on rows with the columns of Example, each label on the rows where it is known.
+        """Fit on rows made by ``build_mixture``, each label on the rows where it is known.
 
         A label without rows of both kinds cannot be learnt: its probability is 0.5 everywhere.
         """
         matrix = self._features.fit_transform([fold(text) for text in rows["text"]])
-        targets = as_targets(rows["targets"])
-        for column in range(len(LABELS)):
+        targets = np.array(list(rows["targets"]), dtype=np.int64)
+        for column in range(targets.shape[1]):
             known = targets[:, column] >= 0
             if len(np.unique(targets[known, column])) < 2:
                 self._models.append(None)
@@ -48,8 +47,10 @@ class NgramBaseline:
             self._models.append(model.fit(matrix[known], targets[known, column]))
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> Floats:
+    def predict_proba(self, sentences: Sequence[str]) -> Floats:
         """Probabilities, shape (n, n_labels); not calibrated, so only ranks and chosen thresholds mean something."""
-        matrix = self._features.transform([fold(text) for text in texts])
-        columns = [model.predict_proba(matrix)[:, 1] if model else np.full(len(texts), 0.5) for model in self._models]
+        matrix = self._features.transform([fold(text) for text in sentences])
+        columns = [
+            model.predict_proba(matrix)[:, 1] if model else np.full(len(sentences), 0.5) for model in self._models
+        ]
         return np.column_stack(columns)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import precision_recall_curve
+from sklearn.metrics import f1_score, precision_recall_curve
 
-from tocsin.model.labels import FLAGGING, LABELS
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from tocsin.training.example import UNKNOWN
+from tocsin.training.scored import Floats, Ints, Scored
 
 MIN_POSITIVES = 20  # below it neither a slope nor a threshold can be told from noise
 THRESHOLD_RANGE = (0.3, 0.95)
 DEFAULT_THRESHOLD = 0.5
 
 
-def fit_calibration(logits: Floats, targets: Ints) -> dict[str, tuple[float, float]]:
+def fit_calibration(logits: Floats, targets: Ints, labels: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     """Scale and shift of each label's logit (Platt, 1999), by logistic regression on the known targets.
 
     Both arrays have shape (n, n_labels). A label with too few rows of either kind keeps (1, 0).
     """
     calibration = {}
-    for column, label in enumerate(LABELS):
-        known = targets[:, column] >= 0
+    for column, label in enumerate(labels):
+        known = targets[:, column] != UNKNOWN
         truth = targets[known, column]
         if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
             calibration[label] = (1.0, 0.0)
@@ -37,25 +34,55 @@ def fit_calibration(logits: Floats, targets: Ints) -> dict[str, tuple[float, flo
 
 
 def choose_thresholds(
-    probabilities: Floats, targets: Ints, sober: Floats, *, max_false_alarms: float
+    scored: Scored, sober: Floats, *, max_false_alarms: float, flagging: tuple[str, ...]
 ) -> dict[str, float]:
-    """The threshold of best F1 for each label, raised until few sober sentences are flagged.
+    """Thresholds of the highest mean F1 among those that flag at most ``max_false_alarms`` of the sober sentences.
 
-    ``sober`` holds probabilities of sentences that carry no flagging label, shape (m, n_labels). Each flagging label
-    may alarm on an equal part of ``max_false_alarms`` of them, so that together they stay below it.
+    ``sober`` holds probabilities of sentences that carry no flagging label, shape (m, n_labels). Every division of the
+    allowed alarms among the labels is tried, since some labels need more of them than others; a sentence that several
+    labels flag is one alarm.
     """
-    thresholds = {}
-    for column, label in enumerate(LABELS):
-        known = targets[:, column] >= 0
-        best = _best_f1(probabilities[known, column], targets[known, column])
-        if label in FLAGGING and len(sober):
-            allowed = 1.0 - max_false_alarms / len(FLAGGING)
-            best = max(best, float(np.quantile(sober[:, column], allowed, method="higher")) + 1e-4)
-        thresholds[label] = round(min(max(best, THRESHOLD_RANGE[0]), THRESHOLD_RANGE[1]), 4)
-    return thresholds
+    chosen = {label: _bounded(best_f1_threshold(*scored.known(label))) for label in scored.labels}
+    bound = [label for label in scored.labels if label in flagging]
+    allowed = int(max_false_alarms * len(sober))
+    if not len(sober) or not bound:
+        return chosen
+    options = {label: _options(scored, sober[:, scored.labels.index(label)], label, allowed) for label in bound}
+    columns = [scored.labels.index(label) for label in bound]
+    best: tuple[float, tuple[float, ...]] = (-1.0, ())
+    for combination in itertools.product(*options.values()):
+        limits = tuple(limit for limit, _ in combination)
+        score = sum(f1 for _, f1 in combination)
+        if score > best[0] and int((sober[:, columns] >= limits).any(axis=1).sum()) <= allowed:
+            best = score, limits
+    if not best[1]:
+        raise ValueError(
+            f"expected thresholds that flag at most {allowed} of {len(sober)} sober sentences, found none up to "
+            f"{THRESHOLD_RANGE[1]}; raise max_false_alarms or train longer"
+        )
+    return chosen | dict(zip(bound, best[1], strict=True))
 
 
-def _best_f1(scores: Floats, truth: Ints) -> float:
+def _options(scored: Scored, sober: Floats, label: str, allowed: int) -> list[tuple[float, float]]:
+    """Threshold and F1 for each number of sober alarms from none to ``allowed``, without those that gain nothing."""
+    scores, truth = scored.known(label)
+    best = best_f1_threshold(scores, truth)
+    ranked = np.sort(sober)[::-1]
+    options: list[tuple[float, float]] = []
+    for alarms in range(min(allowed, len(ranked) - 1) + 1):
+        limit = _bounded(max(best, float(ranked[alarms]) + 1e-4))
+        f1 = float(f1_score(truth, scores >= limit, zero_division=0))
+        if not options or f1 > options[-1][1]:
+            options.append((limit, f1))
+    return options
+
+
+def _bounded(threshold: float) -> float:
+    return round(min(max(threshold, THRESHOLD_RANGE[0]), THRESHOLD_RANGE[1]), 4)
+
+
+def best_f1_threshold(scores: Floats, truth: Ints) -> float:
+    """The score from which F1 is highest; DEFAULT_THRESHOLD with few positives."""
     if truth.sum() < MIN_POSITIVES:
         return DEFAULT_THRESHOLD
     precision, recall, thresholds = precision_recall_curve(truth, scores)
@@ -63,6 +90,8 @@ def _best_f1(scores: Floats, truth: Ints) -> float:
     return float(thresholds[int(np.argmax(f1[:-1]))])
 
 
-def as_targets(rows: Sequence[Sequence[int]]) -> Ints:
-    """Targets of a data set as an array of shape (n, n_labels)."""
-    return np.array(rows, dtype=np.int64).reshape(-1, len(LABELS))
+def threshold_for_precision(scores: Floats, truth: Ints, precision: float) -> float | None:
+    """The lowest score from which at least this precision is reached; None where none reaches it."""
+    reached, _, thresholds = precision_recall_curve(truth, scores)
+    enough = np.flatnonzero(reached[:-1] >= precision)
+    return float(thresholds[enough[0]]) if len(enough) else None

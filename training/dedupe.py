@@ -51,6 +51,22 @@ def near_copies(texts: Sequence[str], held_out: Iterable[str]) -> list[bool]:
     return [bool(index.copies_of(shingles(text))) for text in texts]
 
 
+def later_copies(texts: Sequence[str], groups: Sequence[str], classes: Sequence[object]) -> list[bool]:
+    """For each text whether an earlier one that is kept, of the same class and another group, is a near-copy."""
+    index = _Index()
+    kept: list[int] = []
+    flags = []
+    for number, text in enumerate(texts):
+        runs = shingles(text)
+        earlier = (kept[at] for at in index.copies_of(runs))
+        copy = any(groups[at] != groups[number] and classes[at] == classes[number] for at in earlier)
+        flags.append(copy)
+        if not copy:
+            index.add(runs)
+            kept.append(number)
+    return flags
+
+
 def near_copy_pairs(texts: Sequence[str], groups: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs (earlier, later) of near-copies in different groups; every later text is named once."""
     index = _Index()

@@ -1,69 +1,90 @@
-"""Metrics of a classifier on labelled rows, by label, language and source, with counts and bootstrap intervals."""
+"""Metrics of scored rows by label, language and slice, with counts and bootstrap intervals: a flat dict.
+
+Keys are "source/language/label/metric"; "all" stands for every language of a source.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
-from datasets import Dataset
-from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
-from tocsin.model import FLAGGING, LABELS
-from tocsin.training.calibrate import Floats, Ints, as_targets
+from tocsin.model.script import main_script
+from tocsin.training.sampling import is_pair
+from tocsin.training.scored import Floats, Ints, Mask, Scored
 
 PRIMARY_METRIC = "tocsin-regional/all/macro/f1"
 SOBER_SOURCES = frozenset({"regional-news-ud", "osce-trilingual"})
+PRESUMED_CALM_SOURCES = SOBER_SOURCES | {"parlasent-bcs"}
 MIN_CLASS_ROWS = 10  # positives and negatives that a slice needs before it is reported
 BOOTSTRAP_SAMPLES = 2000
 CALIBRATION_BINS = 10
-_BASELINE = "baseline/"  # before the keys of the n-grams that stand beside a classifier
-_FLAGGING_COLUMNS = [column for column, label in enumerate(LABELS) if label in FLAGGING]
+BASELINE = "baseline/"  # before the keys of the n-grams that stand beside a classifier
+LENGTHS = ((12, "under 12 words"), (23, "12 to 22 words"), (10**6, "over 22 words"))
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Rows with their probabilities, shape (n, n_labels), and what is known of them."""
-
-    probabilities: Floats
-    targets: Ints
-    langs: npt.NDArray[np.str_]
-    sources: npt.NDArray[np.str_]
-    groups: npt.NDArray[np.str_]
-
-
-class Scorer(Protocol):
-    """Anything that gives probabilities: the classifier, or a baseline."""
-
-    def predict_proba(self, texts: list[str], /) -> Floats:
-        """Probabilities, shape (n, n_labels)."""
+def evaluate(scored: Scored, thresholds: Mapping[str, float], *, focus: str) -> dict[str, float]:
+    """Metrics of every source and language, false alarms on calm sources, and slices and twins of the focus source."""
+    metrics: dict[str, float] = {}
+    for source in sorted(set(scored.sources)):
+        of_source = scored.take(scored.sources == source)
+        for lang in ["all", *sorted(set(of_source.langs))]:
+            part = of_source if lang == "all" else of_source.take(of_source.langs == lang)
+            metrics |= label_metrics(part, thresholds, f"{source}/{lang}")
+            if source in PRESUMED_CALM_SOURCES:
+                metrics |= false_alarms(part, thresholds, f"{source}/{lang}")
+    centre = scored.take(scored.sources == focus) if (scored.sources == focus).any() else scored
+    return metrics | slices(centre, thresholds) | kinds(centre, thresholds) | twins(centre, thresholds)
 
 
-def score_rows(scorer: Scorer, rows: Dataset) -> Scored:
-    """Probabilities of every row of a data set with the columns of Example."""
-    columns = [np.array([str(value) for value in rows[name]]) for name in ("lang", "source", "group")]
-    return Scored(scorer.predict_proba(list(rows["text"])), as_targets(rows["targets"]), *columns)
-
-
-def evaluate(scored: Scored, thresholds: dict[str, float], *, seed: int = 0) -> dict[str, float]:
-    """Flat metrics, keys "source/language/label/metric"; "all" stands for every language of the source.
+def label_metrics(
+    scored: Scored, thresholds: Mapping[str, float], prefix: str, *, intervals: bool = True
+) -> dict[str, float]:
+    """Metrics of each label; labels with few rows of either class are left out rather than reported as noise.
 
     F1, precision and recall use the thresholds; ``f1_low`` and ``f1_high`` bound the 95% bootstrap interval of F1.
-    Slices with few rows of either class are left out rather than reported as noise.
+    "macro/f1" is the mean over the labels, given only when none is left out.
     """
     metrics: dict[str, float] = {}
-    limits = np.array([thresholds[label] for label in LABELS])
-    for source in sorted(set(scored.sources)):
-        of_source = scored.sources == source
-        for lang in ["all", *sorted(set(scored.langs[of_source]))]:
-            rows = of_source & ((scored.langs == lang) | (lang == "all"))
-            prefix = f"{source}/{lang}"
-            metrics |= _label_metrics(scored, rows, limits, prefix, seed)
-            if source in SOBER_SOURCES or source == "parlasent-bcs":
-                metrics |= _false_alarms(scored, rows, limits, prefix)
+    f1s: list[float] = []
+    for label in scored.labels:
+        values, truth = scored.known(label)
+        positives = int(truth.sum())
+        if min(positives, len(truth) - positives) < MIN_CLASS_ROWS:
+            continue
+        given = (values >= thresholds[label]).astype(np.int64)
+        found = {
+            "rows": len(truth),
+            "positives": positives,
+            "f1": f1_score(truth, given, zero_division=0),
+            "macro_f1": f1_score(truth, given, average="macro", labels=[0, 1], zero_division=0),
+            "precision": precision_score(truth, given, zero_division=0),
+            "recall": recall_score(truth, given, zero_division=0),
+            "average_precision": average_precision_score(truth, values),
+            "roc_auc": roc_auc_score(truth, values),
+            "calibration_error": calibration_error(values, truth),
+            "brier": brier_score_loss(truth, values),
+        }
+        if intervals:
+            found["f1_low"], found["f1_high"] = f1_interval(truth, given, seed=0)
+        f1s.append(float(found["f1"]))
+        metrics |= {f"{prefix}/{label}/{name}": float(value) for name, value in found.items()}
+    if len(f1s) == len(scored.labels):
+        metrics[f"{prefix}/macro/f1"] = float(np.mean(f1s))
     return metrics
+
+
+def headline(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What a comparison of runs looks at first: F1, average precision and ROC AUC of each label, and macro-F1."""
+    return {k: v for k, v in metrics.items() if k.rsplit("/", 1)[-1] in ("f1", "average_precision", "roc_auc")}
 
 
 def f1_interval(truth: Ints, given: Ints, seed: int) -> tuple[float, float]:
@@ -90,103 +111,105 @@ def calibration_error(probabilities: Floats, truth: Ints) -> float:
     return float(sum(gaps))
 
 
-def twins(scored: Scored, thresholds: dict[str, float]) -> dict[str, float]:
+def false_alarms(scored: Scored, thresholds: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """Flagged sentences in 1,000 among those that carry no flagging label."""
+    calm = scored.take(~(scored.targets == 1)[:, scored.flagging].any(axis=1))
+    if not len(calm):
+        return {}
+    flagged = calm.reached(thresholds)[:, calm.flagging].any(axis=1)
+    return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(len(calm))}
+
+
+def twins(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:
     """What a scorer makes of near-twin pairs, by keys "twins/…".
 
     ``both_right`` is the share of pairs whose two members get exactly their flagging labels. ``ordered`` needs no
     threshold: over the flagging labels in which two members differ, how often the one that has it scores higher.
     """
-    limits = np.array([thresholds[label] for label in LABELS])
-    right = ((scored.probabilities >= limits) == (scored.targets == 1))[:, _FLAGGING_COLUMNS].all(axis=1)
-    members: dict[str, list[int]] = {}
-    for row, group in enumerate(scored.groups):
-        if "-p" in group:
-            members.setdefault(group, []).append(row)
-    complete = [rows for rows in members.values() if len(rows) == 2]  # a member may have been dropped as a near-copy
+    right = (scored.reached(thresholds) == (scored.targets == 1))[:, scored.flagging].all(axis=1)
+    pairs = _pairs(scored)
     ordered = [
         (scored.probabilities[one, column] - scored.probabilities[other, column])
         * (scored.targets[one, column] - scored.targets[other, column])
         > 0
-        for one, other in complete
-        for column in _FLAGGING_COLUMNS
+        for one, other in pairs
+        for column in scored.flagging
         if scored.targets[one, column] != scored.targets[other, column]
     ]
     return {
-        "twins/pairs": float(len(complete)),
-        "twins/both_right": float(np.mean([right[rows].all() for rows in complete])) if complete else 0.0,
+        "twins/pairs": float(len(pairs)),
+        "twins/both_right": float(np.mean([right[list(pair)].all() for pair in pairs])) if pairs else 0.0,
         "twins/ordered": float(np.mean(ordered)) if ordered else 0.0,
     }
 
 
-def _label_metrics(
-    scored: Scored, rows: npt.NDArray[np.bool_], limits: Floats, prefix: str, seed: int
-) -> dict[str, float]:
+def _pairs(scored: Scored) -> list[tuple[int, int]]:
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(scored.groups):
+        if is_pair(str(group)):
+            members.setdefault(group, []).append(row)
+    # A member may have been dropped as a near-copy of a held-out row.
+    return [(rows[0], rows[1]) for rows in members.values() if len(rows) == 2]
+
+
+def slices(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:
+    """F1 of each label and macro-F1 by script, length and attribution, keys "slice/…"; thin slices are left out."""
     metrics: dict[str, float] = {}
-    f1s: list[float] = []
-    for column, label in enumerate(LABELS):
-        known = rows & (scored.targets[:, column] >= 0)
-        truth, values = scored.targets[known, column], scored.probabilities[known, column]
-        positives = int(truth.sum())
-        if min(positives, len(truth) - positives) < MIN_CLASS_ROWS:
-            continue
-        given = (values >= limits[column]).astype(np.int64)
-        low, high = f1_interval(truth, given, seed)
-        found = {
-            "rows": len(truth),
-            "positives": positives,
-            "f1": f1_score(truth, given, zero_division=0),
-            "f1_low": low,
-            "f1_high": high,
-            "macro_f1": f1_score(truth, given, average="macro", labels=[0, 1], zero_division=0),
-            "precision": precision_score(truth, given, zero_division=0),
-            "recall": recall_score(truth, given, zero_division=0),
-            "average_precision": average_precision_score(truth, values),
-            "roc_auc": roc_auc_score(truth, values),
-            "calibration_error": calibration_error(values, truth),
-        }
-        f1s.append(float(found["f1"]))
-        metrics |= {f"{prefix}/{label}/{name}": float(value) for name, value in found.items()}
-    if len(f1s) == len(LABELS):
-        metrics[f"{prefix}/macro/f1"] = float(np.mean(f1s))
+    for name, rows in _slices(scored):
+        found = label_metrics(scored.take(rows), thresholds, f"slice/{name}", intervals=False)
+        metrics |= {key: value for key, value in found.items() if key.endswith(("/f1", "/rows", "/positives"))}
     return metrics
 
 
-def _false_alarms(scored: Scored, rows: npt.NDArray[np.bool_], limits: Floats, prefix: str) -> dict[str, float]:
-    calm = rows & ~(scored.targets == 1)[:, _FLAGGING_COLUMNS].any(axis=1)  # a few sober sentences do carry a label
-    flagged = (scored.probabilities[calm] >= limits)[:, _FLAGGING_COLUMNS].any(axis=1)
-    return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(calm.sum())}
+def _slices(scored: Scored) -> Iterator[tuple[str, Mask]]:
+    scripts = np.array([main_script(text) or "none" for text in scored.texts])
+    words = np.array([len(text.split()) for text in scored.texts])
+    lengths = np.array([next(name for limit, name in LENGTHS if count < limit) for count in words])
+    for dimension, values in (("script", scripts), ("length", lengths), ("attribution", scored.attributions)):
+        for value in sorted(set(values) - {""}):
+            yield f"{dimension} {value}", values == value
 
 
-def summary_lines(metrics: dict[str, float], sources: Sequence[str] | None = None) -> list[str]:
-    """Readable lines: every source over all languages, then the languages of the regional corpus."""
+def kinds(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:
+    """By kind of text, keys "kind/…": how many rows, the share flagged, and the share with exactly the true labels."""
+    metrics: dict[str, float] = {}
+    given = scored.reached(thresholds)
+    right = ((given == (scored.targets == 1)) | (scored.targets < 0)).all(axis=1)
+    flagged = given[:, scored.flagging].any(axis=1)
+    for kind in sorted(set(scored.kinds) - {""}):
+        rows = scored.kinds == kind
+        if rows.sum() >= MIN_CLASS_ROWS:
+            metrics[f"kind/{kind}/rows"] = float(rows.sum())
+            metrics[f"kind/{kind}/flagged"] = float(flagged[rows].mean())
+            metrics[f"kind/{kind}/right"] = float(right[rows].mean())
+    return metrics
+
+
+def summary_lines(metrics: Mapping[str, float], labels: Sequence[str]) -> list[str]:
+    """Readable lines: labels of every source and language, false alarms, macro-F1, twins; then the n-grams'."""
     lines = []
     for key in sorted(metrics):
-        if key.startswith((_BASELINE, "twins/")):
+        if key.startswith(BASELINE) or key.count("/") < 2:
             continue
-        source, lang, label, *rest = key.split("/")
-        if rest == ["f1"] and label in LABELS and (sources is None or source in sources):
-            base = f"{source}/{lang}/{label}"
+        base, metric = key.rsplit("/", 1)
+        source, lang = key.split("/")[:2]
+        if metric == "f1_low":
             lines.append(
-                f"{source:24} {lang:8} {label:12} n={metrics[base + '/rows']:.0f} "
+                f"{source:24} {lang:8} {base.split('/')[2]:12} n={metrics[base + '/rows']:.0f} "
                 f"pos={metrics[base + '/positives']:.0f} "
-                f"F1 {metrics[key]:.3f} [{metrics[base + '/f1_low']:.3f}, {metrics[base + '/f1_high']:.3f}] "
+                f"F1 {metrics[base + '/f1']:.3f} [{metrics[key]:.3f}, {metrics[base + '/f1_high']:.3f}] "
                 f"P {metrics[base + '/precision']:.3f} R {metrics[base + '/recall']:.3f} "
                 f"macro {metrics[base + '/macro_f1']:.3f} AUC {metrics[base + '/roc_auc']:.3f} "
                 f"ECE {metrics[base + '/calibration_error']:.3f}"
             )
-        elif label == "flagged_per_1000":
-            lines.append(
-                f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[f'{source}/{lang}/rows']:.0f})"
-            )
-        elif label == "macro" and rest == ["f1"]:
-            lines.append(f"{source:24} {lang:8} macro-F1 of the four labels {metrics[key]:.3f}")
-    if "twins/pairs" in metrics:
+        elif metric == "flagged_per_1000":
+            lines.append(f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[base + '/rows']:.0f})")
+        elif key == f"{source}/{lang}/macro/f1" and source != "slice":
+            lines.append(f"{source:24} {lang:8} macro-F1 of {len(labels)} labels {metrics[key]:.3f}")
+    if metrics.get("twins/pairs"):
         lines.append(
             f"near-twin pairs ({metrics['twins/pairs']:.0f}): both right {metrics['twins/both_right']:.3f}, "
             f"in order {metrics['twins/ordered']:.3f}"
         )
-    if ngrams := {
-        key.removeprefix("baseline/"): value for key, value in metrics.items() if key.startswith("baseline/")
-    }:
-        lines += [f"n-grams: {line}" for line in summary_lines(ngrams, sources)]
-    return lines
+    ngrams = {key.removeprefix(BASELINE): value for key, value in metrics.items() if key.startswith(BASELINE)}
+    return lines + ([f"n-grams: {line}" for line in summary_lines(ngrams, labels)] if ngrams else [])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from tocsin.model.labels import LABELS, check_label
+from tocsin.model.labels import check_label
 
 UNKNOWN = -1  # a label that the corpus cannot decide; the loss and every metric skip it
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -14,23 +15,21 @@ SPLITS = (TRAIN, VALIDATION, TEST)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with what its corpus says about each label, in the order of LABELS: 1, 0 or UNKNOWN."""
+    """A text with what its corpus says about labels: 1 or 0; a label that is not named is unknown."""
 
     text: str
     lang: str
-    targets: tuple[int, ...]
     source: str
     group: str  # document, paragraph or pair: never divided between splits
     split: str
+    targets: Mapping[str, int] = field(default_factory=dict)
     kind: str = ""
+    attribution: str = ""  # outlet, quoted or reported; "" where the corpus does not say
 
 
-def targets(**known: bool | int | None) -> tuple[int, ...]:
-    """Targets in the order of LABELS; labels not named, or None, are UNKNOWN."""
-    for name in known:
-        check_label(name)
-    values = (known.get(label) for label in LABELS)
-    return tuple(UNKNOWN if value is None else int(value) for value in values)
+def targets(**known: bool | int | None) -> dict[str, int]:
+    """Targets for labels of the guide; those not named, or None, are unknown. ValueError for another name."""
+    return {check_label(name): int(value) for name, value in known.items() if value is not None}
 
 
 def split_of(source: str, group: str, *, validation: int = 10, test: int = 10) -> str:

@@ -1,184 +1,256 @@
-"""Fit low-rank adapters and heads on a mixture with masked labels."""
+"""Fit encoder and head on a mixture with masked labels, with the Hugging Face Trainer.
+
+The Trainer gives autocast, accumulation, checkpoints, exact resume, early stopping, loggers and the progress bar; ours
+are the loss, the batches, and checkpoints that hold only what is trained.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import math
-import random
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
+from safetensors.torch import save_file
+from sklearn.metrics import average_precision_score
+from torch.utils.data import DataLoader
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+from transformers.trainer_callback import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
 
 from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, load_checkpoint
-from tocsin.model.classifier import pad, resolve_device
-from tocsin.model.labels import LABELS
-from tocsin.model.network import ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
-from tocsin.training.batching import epoch_rows, in_cyrillic, length_batches
-from tocsin.training.config import TrainConfig
+from tocsin.model.classifier import resolve_device
+from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
+from tocsin.training.config import FULL, LORA, TrainConfig
+from tocsin.training.losses import masked_loss, twin_loss
 from tocsin.training.mixture import Mixture
+from tocsin.training.sampling import EpochBatches, TrainingTexts, collate
 
+EXTRA_CALLBACKS: list[TrainerCallback] = []  # of tests
+CHECKPOINTS = "checkpoints"  # folder inside the run's folder
 LOG_STEPS = 50
-MAX_GRADIENT_NORM = 1.0
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Token ids, attention mask and targets, first dimension the rows."""
-
-    inputs: torch.Tensor
-    mask: torch.Tensor
-    targets: torch.Tensor
-
-
-def masked_loss(logits: torch.Tensor, targets: torch.Tensor, positive_weights: torch.Tensor) -> torch.Tensor:
-    """Mean binary cross-entropy over the known targets; unknown ones (negative) count nothing.
-
-    ``positive_weights`` has one weight a label. A batch without any known target gives 0.
-    """
-    known = (targets >= 0).to(logits.dtype)
-    losses = binary_cross_entropy_with_logits(
-        logits, targets.clamp(min=0).to(logits.dtype), pos_weight=positive_weights, reduction="none"
-    )
-    return (losses * known).sum() / known.sum().clamp(min=1.0)
-
-
-def say(message: str) -> None:
-    """Print progress to standard error, where it does not mix with results."""
-    print(message, file=sys.stderr, flush=True)
+_LAYER = re.compile(r"\blayer\.(\d+)\.")
 
 
 def fit(
-    config: TrainConfig, mixture: Mixture, *, device: str | None = None, progress: Progress = say
+    config: TrainConfig, mixture: Mixture, out: Path, *, device: str | None = None, resume: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Trained tensors under the names of a checkpoint: low-rank factors of the encoder, and the head."""
-    torch.manual_seed(config.seed)
-    rng = random.Random(config.seed)
-    target_device = resolve_device(device)
-    network = _make_network(config).to(target_device)
+    """Trained tensors under the names of a checkpoint: low-rank factors or the whole encoder, and the head.
+
+    Checkpoints of the run go to ``out``/CHECKPOINTS. With ``resume`` the last of them is taken up and the weights come
+    out as if the run had not been interrupted; without one training starts anew.
+    """
+    _check_reporters(config)
+    network = make_network(config)
     tokenizer = load_tokenizer(resolve_base(config.base, allow_download=config.allow_download))
-    rows_targets = torch.tensor(np.array(mixture.train["targets"]), dtype=torch.float32)
-    steps_an_epoch = math.ceil(_rows_an_epoch(config, mixture) / config.batch_rows)
-    trainer = _Trainer(network, config, steps_an_epoch * config.epochs, target_device, progress)
-    for epoch in range(config.epochs):
-        texts = in_cyrillic(mixture.train, config.cyrillic_fraction, rng)
-        ids = tokenizer(texts, truncation=True, max_length=config.train_max_tokens)["input_ids"]
-        rows = epoch_rows(mixture.train["source"], config.sources, rng)
-        for batch in length_batches(rows, [len(row) for row in ids], config.batch_rows, rng):
-            inputs, mask = pad([ids[row] for row in batch], int(tokenizer.pad_token_id))
-            trainer.step(Batch(inputs, mask, rows_targets[batch]), epoch)
-    return _trained_tensors(network)
+    training = TrainingTexts(mixture.train, tokenizer, config)
+    chosen = [row for row, source in enumerate(mixture.validation["source"]) if source == config.calibrate_on]
+    validation = mixture.validation.select(chosen) if chosen else mixture.validation
+    trainer = RhetoricTrainer(
+        network,
+        _arguments(config, out, resolve_device(device)),
+        config=config,
+        batches=EpochBatches(mixture.train, training.lengths(), config),
+        train_dataset=training,
+        eval_dataset=TrainingTexts(validation, tokenizer, config),
+        data_collator=functools.partial(collate, pad_id=int(tokenizer.pad_token_id)),
+        compute_metrics=macro_average_precision,
+        callbacks=[*EXTRA_CALLBACKS, *([EarlyStoppingCallback(config.patience)] if config.patience else [])],
+    )
+    folder = out / CHECKPOINTS
+    last = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    return trained_tensors(network, config)
 
 
-class _Trainer:
-    """Optimiser, schedule and running mean of the loss."""
+class RhetoricTrainer(Trainer):
+    """The Trainer with our loss, our batches, rates by layer, and checkpoints without the frozen base."""
 
     def __init__(
-        self, network: RhetoricNetwork, config: TrainConfig, steps: int, device: torch.device, progress: Progress
+        self,
+        network: RhetoricNetwork,
+        arguments: TrainingArguments,
+        *,
+        config: TrainConfig,
+        batches: EpochBatches,
+        **parts: Any,  # noqa: ANN401 - the Trainer's own arguments
     ) -> None:
-        self.network, self.device, self.progress, self.steps = network, device, progress, steps
-        adapters = [p for p in network.encoder.parameters() if p.requires_grad]
-        self.parameters = [*adapters, *network.head.parameters()]
-        self.optimizer = AdamW(
-            [
-                {"params": adapters, "lr": config.learning_rate},
-                {"params": list(network.head.parameters()), "lr": config.head_learning_rate},
-            ],
-            weight_decay=config.weight_decay,
+        super().__init__(network, arguments, **parts)
+        self.config, self.batches = config, batches
+        self._trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """See Trainer."""
+        loader: DataLoader[Any] = DataLoader(
+            self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator
         )
-        warmup = max(1, int(config.warmup_fraction * steps))
-        self.schedule = LambdaLR(
-            self.optimizer, lambda step: min((step + 1) / warmup, max(0.0, (steps - step) / max(1, steps - warmup)))
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """See Trainer; the mean is over known targets, so the number of items is not needed."""
+        logits = model(inputs["input_ids"], inputs["attention_mask"]).float()
+        weights = torch.tensor(
+            [self.config.label_weights.get(label, 1.0) for label in self.config.labels], device=logits.device
         )
-        self.weights = torch.tensor([config.label_weights.get(label, 1.0) for label in LABELS], device=device)
-        self.done, self.losses, self.started = 0, [0.0], time.monotonic()
+        loss = masked_loss(
+            logits,
+            inputs["targets"],
+            weights,
+            smoothing=self.config.label_smoothing,
+            focal_gamma=self.config.focal_gamma,
+        )
+        if self.config.twin_weight and model.training:
+            loss = loss + self.config.twin_weight * twin_loss(logits, inputs["targets"], inputs["pairs"])
+        return (loss, {"logits": logits}) if return_outputs else loss
 
-    def step(self, batch: Batch, epoch: int) -> None:
-        self.network.train()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits = self.network(batch.inputs.to(self.device), batch.mask.to(self.device))
-        loss = masked_loss(logits.float(), batch.targets.to(self.device), self.weights)
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(self.parameters, MAX_GRADIENT_NORM)
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.done += 1
-        self.losses.append(float(loss.detach()))
-        if self.done % LOG_STEPS == 0 or self.done == self.steps:
-            elapsed = time.monotonic() - self.started
-            left = elapsed / self.done * (self.steps - self.done)
-            mean = sum(self.losses[-LOG_STEPS:]) / len(self.losses[-LOG_STEPS:])
-            self.progress(
-                f"epoch {epoch + 1} step {self.done}/{self.steps} loss {mean:.4f} "
-                f"elapsed {elapsed:.0f}s left {left:.0f}s"
-            )
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """See Trainer: AdamW with one group a learning rate."""
+        if self.optimizer is None:
+            groups = parameter_groups(model or self.model, self.config)
+            self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
+        return self.optimizer
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = state_dict or self.model.state_dict()
+        save_file({name: state[name].contiguous() for name in sorted(self._trained)}, folder / "model.safetensors")
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:  # noqa: ANN401 - torch's own type is private
+        frozen = {name for name, parameter in self.model.named_parameters() if not parameter.requires_grad}
+        if strange := set(load_result.unexpected_keys) | (set(load_result.missing_keys) - frozen):
+            raise ValueError(f"expected a checkpoint of this configuration, found other tensors: {sorted(strange)[:3]}")
 
 
-def _make_network(config: TrainConfig) -> RhetoricNetwork:
+def parameter_groups(network: torch.nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Trained parameters by learning rate: the head's own, and the encoder's falling by ``layer_decay`` a layer."""
+    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    top = max((int(found[1]) for name, _ in named if (found := _LAYER.search(name))), default=0)
+    rates: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in named:
+        found = _LAYER.search(name)
+        depth = top - int(found[1]) if found else top
+        rate = config.learning_rate * config.layer_decay**depth
+        if name.startswith(HEAD_PREFIX):
+            rate = config.head_learning_rate
+        rates.setdefault(rate, []).append(parameter)
+    return [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
+
+
+def macro_average_precision(predictions: EvalPrediction) -> dict[str, float]:
+    """Mean over the labels of average precision: needs no threshold, and rare labels count as much as others."""
+    logits, targets = np.asarray(predictions.predictions), np.asarray(predictions.label_ids)
+    values = []
+    for column in range(targets.shape[1]):
+        known = targets[:, column] >= 0
+        if known.any() and targets[known, column].any():
+            values.append(average_precision_score(targets[known, column], logits[known, column]))
+    return {"macro_average_precision": float(np.mean(values)) if values else 0.0}
+
+
+def make_network(config: TrainConfig) -> RhetoricNetwork:
+    """The network to train: the base, or an earlier run's weights, with only the chosen parameters free."""
+    torch.manual_seed(config.seed)
     # Eager attention: the fused kernel's backward pass took a third of a training step in bf16 on CPU when profiled.
     encoder = load_encoder(resolve_base(config.base, allow_download=config.allow_download), attention="eager")
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(False)
-    linear = sorted({name for name, module in encoder.named_modules() if isinstance(module, torch.nn.Linear)})
-    lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=linear, lora_dropout=0.0)
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # random masks cost a fifth of a step on CPU; the frozen base regularises enough
-    network = RhetoricNetwork(inject_adapter_in_model(lora, encoder), config.dropout)
+    for name, parameter in encoder.named_parameters():
+        parameter.requires_grad_(config.method == FULL and not name.startswith(EMBEDDINGS))
+    if config.method == LORA:
+        linear = sorted({name for name, module in encoder.named_modules() if isinstance(module, torch.nn.Linear)})
+        lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=linear, lora_dropout=0.0)
+        encoder = inject_adapter_in_model(lora, encoder)
+    network = RhetoricNetwork(encoder, len(config.labels), dropout=config.dropout)
     if config.start_from is not None:
         _continue_from(network, Path(config.start_from), config)
     return network
 
 
+def adapter_of(config: TrainConfig) -> Adapter | None:
+    """The low-rank update that a checkpoint of this configuration holds; None for full fine-tuning."""
+    return Adapter(config.lora_rank, config.lora_alpha) if config.method == LORA else None
+
+
+def trained_tensors(network: RhetoricNetwork, config: TrainConfig) -> dict[str, torch.Tensor]:
+    """What was trained, under the names of a checkpoint; the encoder in half precision, below the noise of the base."""
+    trained = {name: p.detach().cpu() for name, p in network.encoder.named_parameters() if p.requires_grad}
+    suffix = ".default.weight" if config.method == LORA else ""
+    tensors = {ENCODER_PREFIX + name.removesuffix(suffix): tensor.half() for name, tensor in trained.items()}
+    return tensors | {HEAD_PREFIX + name: value.detach().cpu() for name, value in network.head.state_dict().items()}
+
+
 def _continue_from(network: RhetoricNetwork, folder: Path, config: TrainConfig) -> None:
     description, tensors = load_checkpoint(folder)
-    expected = Adapter(config.lora_rank, config.lora_alpha)
-    if description.adapter != expected or description.base != config.base:
+    found = (description.base, description.adapter, tuple(description.labels))
+    expected = (config.as_dict()["base"], adapter_of(config), config.labels)
+    if found[1:] != expected[1:] or Path(found[0]).name != expected[0]:
         raise ValueError(
-            f"expected a checkpoint of {config.base} with {expected} in {folder}, "
-            f"found {description.base} with {description.adapter}; change lora_rank, lora_alpha or base"
+            f"expected a checkpoint of base, adapter and labels {expected} in {folder}, found {found}; "
+            "change base, method, lora_rank, lora_alpha or labels"
         )
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, tensor in tensors.items():
-            parameters[_parameter_name(name)].copy_(tensor)
+            parameters[f"{name}.default.weight" if name.endswith((LORA_A, LORA_B)) else name].copy_(tensor)
 
 
-def _parameter_name(name: str) -> str:
-    for suffix in (LORA_A, LORA_B):
-        if name.endswith(suffix):
-            return f"{name}.default.weight"
-    return name
+def _arguments(config: TrainConfig, out: Path, device: torch.device) -> TrainingArguments:
+    if device.type == "cuda" and device.index not in (None, 0):
+        raise ValueError(f"expected the device cuda or cpu for training, found {device}; set CUDA_VISIBLE_DEVICES")
+    watched = config.patience is not None
+    arguments = TrainingArguments(
+        output_dir=str(out / CHECKPOINTS),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_rows,
+        per_device_eval_batch_size=4 * config.batch_rows,
+        gradient_accumulation_steps=config.accumulation,
+        lr_scheduler_type="linear",
+        warmup_steps=config.warmup_fraction,
+        max_grad_norm=1.0,
+        bf16=device.type == "cpu" or torch.cuda.is_bf16_supported(),
+        use_cpu=device.type == "cpu",
+        seed=config.seed,
+        logging_steps=LOG_STEPS,
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        eval_strategy="steps" if watched else "no",
+        eval_steps=config.save_steps if watched else None,
+        load_best_model_at_end=watched,
+        metric_for_best_model=config.monitor if watched else None,
+        greater_is_better=True if watched else None,
+        label_names=["targets"],
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type != "cpu",
+        report_to=list(config.report_to) or "none",
+    )
+    if device.type == "cuda":
+        arguments._n_gpu = 1  # one device as asked for; the Trainer would split batches over all it sees
+    return arguments
 
 
-def _rows_an_epoch(config: TrainConfig, mixture: Mixture) -> int:
-    return len(epoch_rows(mixture.train["source"], config.sources, random.Random(config.seed)))
+def _check_reporters(config: TrainConfig) -> None:
+    for name in config.report_to:
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"expected the package {name} for report_to, found none; install it or drop it")
 
 
-def _trained_tensors(network: RhetoricNetwork) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = {}
-    for name, parameter in network.encoder.named_parameters():
-        for suffix in (LORA_A, LORA_B):
-            if name.endswith(f"{suffix}.default.weight"):
-                # Half precision halves the file; the loss of precision is below that of the 4-bit base.
-                tensors[ENCODER_PREFIX + name.removesuffix(".default.weight")] = parameter.detach().cpu().half()
-    tensors |= {HEAD_PREFIX + name: value.detach().cpu() for name, value in network.head.state_dict().items()}
-    return tensors
-
-
-def label_counts(targets: Sequence[Sequence[int]]) -> dict[str, tuple[int, int]]:
-    """Positives and negatives known for each label."""
-    array = np.array(targets).reshape(-1, len(LABELS))
-    return {label: (int((array[:, i] == 1).sum()), int((array[:, i] == 0).sum())) for i, label in enumerate(LABELS)}
+def steps_of(config: TrainConfig, mixture: Mixture) -> int:
+    """Optimiser steps of a run."""
+    batches = len(EpochBatches(mixture.train, [1] * len(mixture.train), config))
+    return config.epochs * math.ceil(batches / config.accumulation)

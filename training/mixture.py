@@ -1,68 +1,132 @@
-"""All sources in one data set, cleaned as the model reads, without leaks between splits."""
+"""All sources in one data set, cleaned as the model reads, without leaks between splits, and kept in the cache.
+
+The cache is keyed by everything that enters: the content of every corpus file, the sources and labels of the
+configuration, and the code that reads and cleans.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import os
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import Dataset
+from datasets import Dataset, DatasetDict, load_from_disk
 
+from tocsin.model import languages, normalise
+from tocsin.model.base import cache_folder, file_sha256
 from tocsin.model.normalise import clean
+from tocsin.training import adapters, dedupe, labelled_files, records
 from tocsin.training.adapters import ADAPTERS
 from tocsin.training.config import TrainConfig
-from tocsin.training.dedupe import fold, near_copies
-from tocsin.training.example import TEST, TRAIN, UNKNOWN, VALIDATION, Example
+from tocsin.training.dedupe import fold, later_copies, near_copies
+from tocsin.training.example import SPLITS, TEST, TRAIN, UNKNOWN, VALIDATION, Example
+from tocsin.training.labelled_files import read_labelled
 
 MIN_CHARACTERS = 3
+FACTS = "facts.json"
+COLUMNS = ("text", "lang", "source", "group", "kind", "attribution")
+
+
+class LeakError(ValueError):
+    """Something of a held-out split stands in another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Rows of each split as data sets with the columns of Example, and what was left out."""
+    """Rows of each split as data sets with the columns COLUMNS and ``targets``, and what was left out.
+
+    ``targets`` are 1, 0 or UNKNOWN in the order of ``labels``.
+    """
 
     train: Dataset
     validation: Dataset
     test: Dataset
+    labels: tuple[str, ...]
     sha256: str  # over every row of the three parts
     dropped: dict[str, int]  # reason -> rows
 
 
-def build_mixture(config: TrainConfig) -> Mixture:
-    """Read every source of the configuration.
+def build_mixture(config: TrainConfig, *, cache: bool = True) -> Mixture:
+    """Read every source of the configuration, or take what an earlier call made of the same files.
 
-    Dropped and counted: rows whose labels are all unknown, exact repeats, rows of training that are near-copies of a
-    held-out row, and rows of validation that are near-copies of a test row.
+    Dropped and counted: rows whose labels are all unknown, exact repeats, near-copies in other groups of the training
+    part, rows of training near a held-out row or of its group, and rows of validation near a test row. Raises LeakError
+    when a leak is left all the same.
     """
+    folder = mixture_folder(config)
+    if cache and (folder / FACTS).is_file():
+        return _load(folder)
     dropped: Counter[str] = Counter()
-    examples = list(_usable(read_sources(config.sources, Path(config.corpora)), dropped))
-    parts = {split: [e for e in examples if e.split == split] for split in (TRAIN, VALIDATION, TEST)}
+    examples = list(_usable(read_sources(config), config.labels, dropped))
+    parts = {split: [e for e in examples if e.split == split] for split in SPLITS}
+    parts[VALIDATION] = _of_other_groups(parts[VALIDATION], parts[TEST], dropped)
     parts[VALIDATION] = _without(parts[VALIDATION], parts[TEST], "validation row near a test row", dropped)
     held_out = parts[VALIDATION] + parts[TEST]
+    parts[TRAIN] = _of_other_groups(parts[TRAIN], held_out, dropped)
     parts[TRAIN] = _without(parts[TRAIN], held_out, "training row near a held-out row", dropped)
-    digest = hashlib.sha256()
+    parts[TRAIN] = _distinct(parts[TRAIN], dropped)
+    check_leaks(parts)
+    mixture = _mixture(parts, config.labels, dropped)
+    if cache:
+        _save(mixture, folder)
+    return mixture
+
+
+def mixture_folder(config: TrainConfig) -> Path:
+    """Where the cache keeps the mixture of a configuration and the files as they are now."""
+    return cache_folder() / "data" / _key(config)
+
+
+def read_sources(config: TrainConfig) -> Iterator[Example]:
+    """Examples of the sources of a configuration, in its order; fractions keep the same groups in every run."""
+    for name, source in config.sources.items():
+        examples: Iterable[Example]
+        if source.path:
+            examples = read_labelled(Path(source.path), config.labels, source=name)
+        else:
+            examples = ADAPTERS[name](Path(config.corpora))
+        for example in examples:
+            if example.split != TRAIN or source.fraction == 1.0 or _share(example.group) < source.fraction:
+                yield example
+
+
+def check_leaks(parts: dict[str, list[Example]]) -> None:
+    """LeakError names a group that is divided between splits, or a held-out text that has a near-copy in training."""
+    homes: dict[tuple[str, str], str] = {}
     for split, rows in parts.items():
         for row in rows:
-            digest.update(json.dumps([split, row.source, row.text, row.targets], ensure_ascii=False).encode())
-    train, validation, test = (_as_dataset(parts[split]) for split in (TRAIN, VALIDATION, TEST))
-    return Mixture(train, validation, test, digest.hexdigest(), dict(dropped))
+            home = homes.setdefault((row.source, row.group), split)
+            if home != split:
+                raise LeakError(
+                    f"expected every group in one split, found {row.group!r} of {row.source} in {home} and {split}; "
+                    "let its adapter split by group"
+                )
+    held_out = parts[VALIDATION] + parts[TEST]
+    flags = near_copies([row.text for row in parts[TRAIN]], (row.text for row in held_out))
+    if any(flags):
+        row = parts[TRAIN][flags.index(True)]
+        raise LeakError(f"expected no near-copies across splits, found {row.text[:80]!r} of {row.source}; drop it")
 
 
-def read_sources(names: Iterable[str], corpora: Path) -> Iterable[Example]:
-    """Examples of the named sources, in order."""
-    for name in names:
-        yield from ADAPTERS[name](corpora)
+def _share(group: str) -> float:
+    return int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) / 16**8
 
 
-def _usable(examples: Iterable[Example], dropped: Counter[str]) -> Iterable[Example]:
-    seen: set[tuple[str, tuple[int, ...]]] = set()
+def _usable(examples: Iterable[Example], labels: tuple[str, ...], dropped: Counter[str]) -> Iterator[Example]:
+    seen: set[tuple[str, tuple[tuple[str, int], ...]]] = set()
     for example in examples:
         text = clean(example.text)
-        key = (fold(text) if example.lang != "sr-Cyrl" else text, example.targets)
-        if all(target == UNKNOWN for target in example.targets):
+        known = {label: example.targets[label] for label in labels if label in example.targets}
+        # Both scripts of one Serbian sentence are wanted in training.
+        key = (fold(text) if example.lang != "sr-Cyrl" else text, tuple(known.items()))
+        if not known:
             dropped["no label known"] += 1
         elif len(text) < MIN_CHARACTERS:
             dropped["empty"] += 1
@@ -70,9 +134,15 @@ def _usable(examples: Iterable[Example], dropped: Counter[str]) -> Iterable[Exam
             dropped["repeat"] += 1
         else:
             seen.add(key)
-            yield Example(
-                text, example.lang, example.targets, example.source, example.group, example.split, example.kind
-            )
+            yield dataclasses.replace(example, text=text, targets=known)
+
+
+def _of_other_groups(rows: list[Example], held_out: list[Example], dropped: Counter[str]) -> list[Example]:
+    """Some corpora divide contrastive pairs between their own parts; the side closer to training gives way."""
+    taken = {(row.source, row.group) for row in held_out}
+    kept = [row for row in rows if (row.source, row.group) not in taken]
+    dropped["row of a group in a later split"] += len(rows) - len(kept)
+    return kept
 
 
 def _without(rows: list[Example], held_out: list[Example], reason: str, dropped: Counter[str]) -> list[Example]:
@@ -81,6 +151,58 @@ def _without(rows: list[Example], held_out: list[Example], reason: str, dropped:
     return [row for row, near in zip(rows, flags, strict=True) if not near]
 
 
-def _as_dataset(rows: list[Example]) -> Dataset:
-    columns = ("text", "lang", "targets", "source", "group", "kind")
-    return Dataset.from_dict({name: [getattr(row, name) for row in rows] for name in columns})
+def _distinct(rows: list[Example], dropped: Counter[str]) -> list[Example]:
+    """Without the later of two near-copies in different groups; twins and neighbours of a document may be alike."""
+    groups = [f"{row.source}/{row.group}" for row in rows]
+    flags = later_copies([row.text for row in rows], groups, [(row.lang, row.targets) for row in rows])
+    dropped["training row near an earlier one"] += sum(flags)
+    return [row for row, copy in zip(rows, flags, strict=True) if not copy]
+
+
+def _mixture(parts: dict[str, list[Example]], labels: tuple[str, ...], dropped: Counter[str]) -> Mixture:
+    digest = hashlib.sha256()
+    sets = {}
+    for split, rows in parts.items():
+        columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+        columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
+        for row, known in zip(rows, columns["targets"], strict=True):
+            digest.update(json.dumps([split, row.source, row.text, known], ensure_ascii=False).encode())
+        sets[split] = Dataset.from_dict(columns)
+    return Mixture(sets[TRAIN], sets[VALIDATION], sets[TEST], labels, digest.hexdigest(), dict(dropped))
+
+
+def _key(config: TrainConfig) -> str:
+    """Hash of the code, the choice of sources and labels, and every file that may be read."""
+    modules = (adapters, dedupe, labelled_files, records, normalise, languages)
+    code = [Path(__file__), *(Path(str(module.__file__)) for module in modules)]
+    code += sorted(Path(str(adapters.__file__)).parent.glob("*.py"))
+    files = sorted(records.CORPUS.rglob("*.jsonl"))
+    for name, source in config.sources.items():
+        folder = Path(config.corpora) / name
+        files += [Path(source.path)] if source.path else sorted(p for p in folder.rglob("*") if p.is_file())
+    choice = [config.labels, [(name, source.path, source.fraction) for name, source in config.sources.items()]]
+    digest = hashlib.sha256(json.dumps(choice).encode())
+    for path in [*code, *files]:
+        digest.update(f"{path.name} {file_sha256(path) if path.is_file() else 'none'}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _save(mixture: Mixture, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        parts = {TRAIN: mixture.train, VALIDATION: mixture.validation, TEST: mixture.test}
+        # An empty part cannot be read back (datasets 5.2), so it is not written.
+        DatasetDict({split: rows for split, rows in parts.items() if len(rows)}).save_to_disk(work)
+        facts = {"labels": mixture.labels, "sha256": mixture.sha256, "dropped": mixture.dropped}
+        (work / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        if not folder.exists():  # another process may have been faster
+            os.replace(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _load(folder: Path) -> Mixture:
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    sets = load_from_disk(folder)
+    return Mixture(sets[TRAIN], sets[VALIDATION], sets[TEST], tuple(facts["labels"]), facts["sha256"], facts["dropped"])

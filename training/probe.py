@@ -83,14 +83,16 @@ def probe(features: Sequence[Features], targets: npt.NDArray[np.int_], groups: S
     Raises:
         ValueError: There are fewer groups than folds, or a label has only one class.
     """
+    return {label: probe_label(features, targets[:, column], groups) for column, label in enumerate(LABELS)}
+
+
+def probe_label(features: Sequence[Features], truth: npt.NDArray[np.int_], groups: Sequence[str]) -> float:
+    """The same for one label; ``truth`` has shape (n,)."""
     matrix = DictVectorizer().fit_transform(features)
-    values = {}
-    for column, label in enumerate(LABELS):
-        model = LogisticRegression(max_iter=2000)
-        folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
-        scores = cross_val_predict(model, matrix, targets[:, column], groups=groups, cv=folds, method="predict_proba")
-        values[label] = float(roc_auc_score(targets[:, column], scores[:, 1]))
-    return values
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
+    model = LogisticRegression(max_iter=2000)
+    scores = cross_val_predict(model, matrix, truth, groups=groups, cv=folds, method="predict_proba")
+    return float(roc_auc_score(truth, scores[:, 1]))
 
 
 def target_matrix(records: Sequence[Record]) -> npt.NDArray[np.int_]:

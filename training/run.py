@@ -1,38 +1,52 @@
-"""A training run from configuration to checkpoint, and the report on a checkpoint."""
+"""A training run from configuration to checkpoint, with calibration and thresholds; and runs over several seeds."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import json
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from datasets import Dataset
 
-from tocsin.model import LABELS, RhetoricClassifier
+from tocsin.model import RhetoricClassifier
 from tocsin.model.base import WEIGHTS, file_sha256, load_encoder, load_tokenizer, resolve_base
-from tocsin.model.checkpoint import Adapter, Description
+from tocsin.model.checkpoint import Description
 from tocsin.model.network import RhetoricNetwork, load_tensors
-from tocsin.training.baseline import NgramBaseline
-from tocsin.training.calibrate import Floats, as_targets, choose_thresholds, fit_calibration
+from tocsin.training.articles import fit_length_correction, make_articles
+from tocsin.training.calibrate import choose_thresholds, fit_calibration
 from tocsin.training.config import TrainConfig
-from tocsin.training.evaluate import SOBER_SOURCES, Scorer, evaluate, score_rows, twins
-from tocsin.training.example import TEST, VALIDATION
-from tocsin.training.fit import Progress, fit, say
+from tocsin.training.evaluate import SOBER_SOURCES, headline, label_metrics
+from tocsin.training.fit import adapter_of, fit
 from tocsin.training.mixture import Mixture, build_mixture
+from tocsin.training.scored import Floats, Scored, score_rows
 
-VERSIONED = ("torch", "transformers", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
-CALIBRATION_SOURCE = "tocsin-regional"  # the only source in news register with all four labels known
+VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
+CONFIG, SEEDS = "config.json", "seeds.json"
+
+Progress = Callable[[str], None]
 
 
-def train(config: TrainConfig, out: Path, *, device: str | None = None, progress: Progress = say) -> RhetoricClassifier:
-    """Train, calibrate and save; the classifier as it was saved in ``out``."""
+def say(message: str) -> None:
+    """Print progress to standard error, where it does not mix with results."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def train(
+    config: TrainConfig, out: Path, *, device: str | None = None, resume: bool = False, progress: Progress = say
+) -> RhetoricClassifier:
+    """Train, calibrate and save; the classifier as it was saved in ``out``.
+
+    The configuration used is saved beside it before training begins; ValueError when ``resume`` finds another one.
+    """
+    _save_config(config, out, resume=resume)
     mixture = build_mixture(config)
     progress(f"rows: train {len(mixture.train)}, validation {len(mixture.validation)}, test {len(mixture.test)}")
     progress(f"left out: {mixture.dropped}")
-    tensors = fit(config, mixture, device=device, progress=progress)
+    tensors = fit(config, mixture, out, device=device, resume=resume)
     classifier = make_classifier(config, tensors, mixture.sha256, device=device)
     calibrated = calibrate(classifier, mixture, config)
     calibrated.save_pretrained(out)
@@ -40,92 +54,104 @@ def train(config: TrainConfig, out: Path, *, device: str | None = None, progress
     return calibrated
 
 
+def train_seeds(
+    config: TrainConfig, seeds: Sequence[int], out: Path, *, device: str | None = None, progress: Progress = say
+) -> dict[str, float]:
+    """Train one run a seed into ``out``/seed-N; mean and standard deviation of what validation says of each label."""
+    runs = []
+    for seed in seeds:
+        chosen = dataclasses.replace(config, seed=seed)
+        classifier = train(chosen, out / f"seed-{seed}", device=device, progress=progress)
+        mixture = build_mixture(chosen)
+        rows = mixture.validation.select(_calibration_rows(mixture, config))
+        scored = score_rows(classifier, rows, config.labels)
+        runs.append(headline(label_metrics(scored, classifier.thresholds, "validation", intervals=False)))
+    names = sorted(set.intersection(*(set(values) for values in runs)))
+    summary = {f"{name}/mean": float(np.mean([values[name] for values in runs])) for name in names}
+    summary |= {f"{name}/sd": float(np.std([values[name] for values in runs], ddof=1)) for name in names}
+    (out / SEEDS).write_text(json.dumps({"seeds": list(seeds), "runs": runs, "summary": summary}, indent=1) + "\n")
+    return summary
+
+
 def make_classifier(
     config: TrainConfig, tensors: dict[str, torch.Tensor], data_sha256: str, *, device: str | None = None
 ) -> RhetoricClassifier:
     """A classifier from trained tensors, not yet calibrated."""
     base = resolve_base(config.base, allow_download=config.allow_download)
+    adapter = adapter_of(config)
     description = Description(
         base=config.base,
         base_sha256=file_sha256(base / WEIGHTS),
         max_tokens=config.max_tokens,
-        thresholds=dict.fromkeys(LABELS, 0.5),
-        calibration=dict.fromkeys(LABELS, (1.0, 0.0)),
-        adapter=Adapter(config.lora_rank, config.lora_alpha),
+        thresholds=dict.fromkeys(config.labels, 0.5),
+        calibration=dict.fromkeys(config.labels, (1.0, 0.0)),
+        adapter=adapter,
+        labels=config.labels,
+        flagging=config.flagging,
         data_sha256=data_sha256,
         versions={name: importlib.metadata.version(name) for name in VERSIONED},
-        training=_portable(config),
+        training=config.as_dict(),
     )
-    network = RhetoricNetwork(load_encoder(base))
-    load_tensors(network, tensors, config.lora_alpha / config.lora_rank)
+    network = RhetoricNetwork(load_encoder(base), len(config.labels))
+    load_tensors(network, tensors, adapter.alpha / adapter.rank if adapter else None)
     return RhetoricClassifier(network, load_tokenizer(base), description, device=device, tensors=tensors)
 
 
 def calibrate(classifier: RhetoricClassifier, mixture: Mixture, config: TrainConfig) -> RhetoricClassifier:
-    """The classifier with calibration and thresholds from the validation rows.
+    """The classifier with calibration, thresholds and article corrections from the validation rows.
 
-    Calibration follows the regional corpus where the configuration has it, all validation rows otherwise. Sober rows
+    Calibration follows the source that the configuration names, all validation rows where it is absent. Sober rows
     bound the false alarms.
     """
     rows = mixture.validation
-    logits: Floats = classifier.predict_logits(rows["text"])
-    chosen = _calibration_rows(np.array(rows["source"]), config)
-    calibration = fit_calibration(logits[chosen], as_targets(rows["targets"])[chosen])
-    description = dataclasses.replace(classifier.description, calibration=calibration)
+    chosen = _calibration_rows(mixture, config)
+    logits: Floats = classifier.predict_logits(list(rows["text"]))
+    targets = np.array(list(rows["targets"]), dtype=np.int64).reshape(-1, len(config.labels))
+    calibration = fit_calibration(logits[chosen], targets[chosen], config.labels)
     calibrated = RhetoricClassifier(
         classifier.network,
         classifier.tokenizer,
-        description,
+        dataclasses.replace(classifier.description, calibration=calibration),
         device=classifier.device,
         tensors=classifier.tensors,
     )
-    return calibrated.with_thresholds(_thresholds(calibrated.calibrate(logits), rows, config))
-
-
-def report(
-    classifier: RhetoricClassifier, config: TrainConfig, *, split: str = TEST, baseline: bool = False
-) -> dict[str, float]:
-    """Metrics of a classifier on the validation or test rows of a configuration's sources.
-
-    With ``baseline``, those of n-grams trained on the same rows stand beside them under "baseline/…", at thresholds
-    chosen on validation rows in the same way.
-    """
-    if split not in (VALIDATION, TEST):
-        raise ValueError(f"expected split {VALIDATION!r} or {TEST!r}, found {split!r}")
-    mixture = build_mixture(config)
-    rows = mixture.test if split == TEST else mixture.validation
-    metrics = _metrics(classifier, classifier.thresholds, rows)
-    if baseline:
-        ngrams = NgramBaseline().fit(mixture.train)
-        thresholds = _thresholds(ngrams.predict_proba(list(mixture.validation["text"])), mixture.validation, config)
-        metrics |= {f"baseline/{name}": value for name, value in _metrics(ngrams, thresholds, rows).items()}
-    return metrics
-
-
-def _metrics(scorer: Scorer, thresholds: dict[str, float], rows: Dataset) -> dict[str, float]:
-    scored = score_rows(scorer, rows)
-    return evaluate(scored, thresholds) | twins(scored, thresholds)
-
-
-def _calibration_rows(sources: npt.NDArray[np.str_], config: TrainConfig) -> npt.NDArray[np.bool_]:
-    chosen: npt.NDArray[np.bool_] = np.ones(len(sources), dtype=bool)
-    if CALIBRATION_SOURCE in config.sources:
-        chosen = sources == CALIBRATION_SOURCE
-    return chosen
-
-
-def _thresholds(probabilities: Floats, rows: Dataset, config: TrainConfig) -> dict[str, float]:
-    sources = np.array(rows["source"])
-    chosen = _calibration_rows(sources, config)
-    sober = probabilities[np.isin(sources, sorted(SOBER_SOURCES))]
-    return choose_thresholds(
-        probabilities[chosen], as_targets(rows["targets"])[chosen], sober, max_false_alarms=config.max_false_alarms
+    scored = score_rows(calibrated, rows, config.labels)
+    corrections = fit_length_correction(make_articles(scored))
+    chosen_description = dataclasses.replace(
+        calibrated.description, thresholds=thresholds_of(scored, config), length_corrections=corrections
+    )
+    return RhetoricClassifier(
+        classifier.network,
+        classifier.tokenizer,
+        chosen_description,
+        device=classifier.device,
+        tensors=classifier.tensors,
     )
 
 
-def _portable(config: TrainConfig) -> dict[str, object]:
-    """The configuration without folders of the machine it ran on."""
-    values = config.as_dict()
-    start = values.pop("start_from")
-    del values["corpora"]
-    return values | {"start_from": Path(start).name if start else None}
+def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
+    """Thresholds from scored validation rows, after the configuration's bound on false alarms."""
+    chosen = validation.sources == config.calibrate_on
+    sober = np.isin(validation.sources, sorted(SOBER_SOURCES))
+    sober &= ~(validation.targets == 1)[:, validation.flagging].any(axis=1)  # a few sober sentences do carry a label
+    return choose_thresholds(
+        validation.take(chosen) if chosen.any() else validation,
+        validation.probabilities[sober],
+        max_false_alarms=config.max_false_alarms,
+        flagging=config.flagging,
+    )
+
+
+def _calibration_rows(mixture: Mixture, config: TrainConfig) -> list[int]:
+    sources = list(mixture.validation["source"])
+    chosen = [row for row, source in enumerate(sources) if source == config.calibrate_on]
+    return chosen or list(range(len(sources)))
+
+
+def _save_config(config: TrainConfig, out: Path, *, resume: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    path, values = out / CONFIG, json.loads(json.dumps(config.as_dict()))
+    if resume and path.is_file() and (before := json.loads(path.read_text())) != values:
+        changed = sorted(key for key in values if values[key] != before.get(key))
+        raise ValueError(f"expected the configuration that {path} was begun with, found other {changed}; undo them")
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

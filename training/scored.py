@@ -30,8 +30,8 @@ class Scorer(Protocol):
 class Scored:
     """Rows of a data set and their probabilities; every array's first dimension is the row.
 
-    ``targets`` are 1, 0 or UNKNOWN. ``groups`` names documents, pairs and passages, ``kinds`` the device or kind of calm
-    text, ``attributions`` whose words they are; the last two are "" where a source does not say.
+    ``targets`` are 1, 0 or UNKNOWN. ``groups`` names documents, pairs and passages, ``kinds`` the device or kind of
+    calm text, ``attributions`` whose words they are; the last two are "" where a source does not say.
     """
 
     labels: tuple[str, ...]
@@ -65,8 +65,9 @@ class Scored:
 
     @property
     def flagging(self) -> list[int]:
-        """Columns of the labels that raise a flag."""
-        return [column for column, label in enumerate(self.labels) if label in FLAGGING]
+        """Columns of the labels that raise a flag; of all labels where none of ours is among them."""
+        ours = [column for column, label in enumerate(self.labels) if label in FLAGGING]
+        return ours or list(range(len(self.labels)))
 
 
 def score_rows(scorer: Scorer, rows: Dataset, labels: tuple[str, ...]) -> Scored:

@@ -1,13 +1,26 @@
 """Thresholds come from validation and bound false alarms; metrics break when the scores do."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 from datasets import Dataset
+from scored_rows import make_scored
 from sklearn.metrics import f1_score
 
 from tocsin.model import LABELS
 from tocsin.training.baseline import NgramBaseline
-from tocsin.training.calibrate import choose_thresholds, fit_calibration
-from tocsin.training.evaluate import Scored, calibration_error, evaluate, f1_interval, summary_lines, twins
+from tocsin.training.calibrate import choose_thresholds, fit_calibration, threshold_for_precision
+from tocsin.training.evaluate import (
+    calibration_error,
+    evaluate,
+    f1_interval,
+    kinds,
+    label_metrics,
+    summary_lines,
+    twins,
+)
+from tocsin.training.scored import Scored
 
 THRESHOLDS = dict.fromkeys(LABELS, 0.5)
 
@@ -18,14 +31,12 @@ def scored(rows: int = 400, *, shuffled: bool = False, source: str = "toy") -> S
     probabilities = np.clip(targets * 0.6 + rng.random((rows, 4)) * 0.4, 0, 1)
     if shuffled:
         targets = rng.permutation(targets)
-    constant = np.array(["en"] * rows)
-    return Scored(
-        probabilities, targets, constant, np.array([source] * rows), np.array([f"w-p{n // 2}" for n in range(rows)])
-    )
+    groups = [f"w-p{n // 2}" for n in range(rows)]
+    return make_scored(probabilities.tolist(), targets.tolist(), source=source, groups=groups)
 
 
 def test_perfect_scores_are_perfect_and_shuffled_labels_are_chance() -> None:
-    good, chance = evaluate(scored(), THRESHOLDS), evaluate(scored(shuffled=True), THRESHOLDS)
+    good, chance = evaluate(scored(), THRESHOLDS, focus="toy"), evaluate(scored(shuffled=True), THRESHOLDS, focus="toy")
     assert good["toy/en/divisive/f1"] == good["toy/all/macro/f1"] == 1.0
     assert abs(chance["toy/all/divisive/roc_auc"] - 0.5) < 0.1
     assert chance["toy/all/divisive/f1_low"] < chance["toy/all/divisive/f1"] < chance["toy/all/divisive/f1_high"]
@@ -39,7 +50,7 @@ def test_unknown_targets_are_not_counted_and_thin_slices_are_left_out() -> None:
     data = scored()
     data.targets[:, 0] = -1
     data.targets[:5, 0] = 1
-    metrics = evaluate(data, THRESHOLDS)
+    metrics = evaluate(data, THRESHOLDS, focus="toy")
     assert "toy/all/divisive/f1" not in metrics
     assert "toy/all/macro/f1" not in metrics
     assert metrics["toy/all/escalatory/rows"] == 400
@@ -51,9 +62,9 @@ def test_false_alarms_count_flagging_labels_only() -> None:
     data.probabilities[:] = 0.1
     data.probabilities[:4, 0] = 0.9
     data.probabilities[:, 3] = 0.9  # conciliatory does not flag
-    metrics = evaluate(data, THRESHOLDS)
+    metrics = evaluate(data, THRESHOLDS, focus="toy")
     assert metrics["regional-news-ud/all/flagged_per_1000"] == 10.0
-    assert any("flagged 10.0 of 1,000 (n=400)" in line for line in summary_lines(metrics))
+    assert any("flagged 10.0 of 1,000 (n=400)" in line for line in summary_lines(metrics, LABELS))
 
 
 def test_sober_sentences_that_do_carry_a_label_are_no_false_alarms() -> None:
@@ -62,7 +73,7 @@ def test_sober_sentences_that_do_carry_a_label_are_no_false_alarms() -> None:
     data.probabilities[:] = 0.1
     data.probabilities[:4, 0] = 0.9
     data.targets[:2, 0] = 1
-    metrics = evaluate(data, THRESHOLDS)
+    metrics = evaluate(data, THRESHOLDS, focus="toy")
     assert metrics["regional-news-ud/all/rows"] == 398
     assert metrics["regional-news-ud/all/flagged_per_1000"] == 1000 * 2 / 398
 
@@ -72,7 +83,7 @@ def test_calibration_makes_steep_logits_honest() -> None:
     truth = rng.integers(0, 2, (4000, 4))
     logits = 6.0 * (truth * 2 - 1) + rng.normal(0, 9, (4000, 4))
     raw = 1 / (1 + np.exp(-logits))
-    calibration = fit_calibration(logits, truth)
+    calibration = fit_calibration(logits, truth, LABELS)
     scale, shift = calibration["divisive"]
     fitted = 1 / (1 + np.exp(-(scale * logits[:, 0] + shift)))
     assert calibration_error(fitted, truth[:, 0]) < 0.03 < calibration_error(raw[:, 0], truth[:, 0])
@@ -81,17 +92,63 @@ def test_calibration_makes_steep_logits_honest() -> None:
 def test_a_label_with_few_rows_is_not_calibrated() -> None:
     targets = np.full((50, 4), -1)
     targets[:10, 0] = 1
-    assert fit_calibration(np.zeros((50, 4)), targets) == dict.fromkeys(LABELS, (1.0, 0.0))
+    assert fit_calibration(np.zeros((50, 4)), targets, LABELS) == dict.fromkeys(LABELS, (1.0, 0.0))
+
+
+FLAGS = ("divisive", "escalatory", "manipulative")
 
 
 def test_thresholds_rise_until_sober_sentences_stay_unflagged() -> None:
     data = scored()
-    free = choose_thresholds(data.probabilities, data.targets, np.zeros((0, 4)), max_false_alarms=0.01)
+    free = choose_thresholds(data, np.zeros((0, 4)), max_false_alarms=0.01, flagging=FLAGS)
     sober = np.linspace(0, 0.8, 1000)[:, None].repeat(4, axis=1)
-    bound = choose_thresholds(data.probabilities, data.targets, sober, max_false_alarms=0.01)
+    bound = choose_thresholds(data, sober, max_false_alarms=0.01, flagging=FLAGS)
+    limits = np.array([bound[label] for label in LABELS])
     assert bound["divisive"] > free["divisive"]
-    assert (sober[:, 0] >= bound["divisive"]).mean() <= 0.01 / 3
+    assert (sober >= limits)[:, :3].any(axis=1).mean() <= 0.01
     assert bound["conciliatory"] == free["conciliatory"]
+    with pytest.raises(ValueError, match="raise max_false_alarms"):
+        choose_thresholds(data, np.full((1000, 4), 0.99), max_false_alarms=0.01, flagging=FLAGS)
+
+
+def test_the_label_that_needs_alarms_most_gets_them() -> None:
+    data = scored()
+    data.probabilities[:, 0] = np.clip(data.probabilities[:, 0] - 0.35, 0, 1)  # its positives lie as low as sober text
+    sober = np.full((1000, 4), 0.1)
+    sober[:10, 0] = np.linspace(0.4, 0.6, 10)
+    bound = choose_thresholds(data, sober, max_false_alarms=0.01, flagging=FLAGS)
+    equal_share = float(np.quantile(sober[:, 0], 1 - 0.01 / 3, method="higher"))
+    assert bound["divisive"] < equal_share
+
+
+def test_the_lowest_threshold_of_a_precision_is_found() -> None:
+    scores, truth = np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.array([0, 1, 0, 1, 1])
+    assert threshold_for_precision(scores, truth, 1.0) == 0.4
+    assert threshold_for_precision(scores, truth, 0.7) == 0.2
+    assert threshold_for_precision(scores, 1 - truth, 1.0) is None
+
+
+def test_slices_and_kinds_are_reported_with_their_rows() -> None:
+    data = scored()
+    data = dataclasses.replace(
+        data,
+        attributions=np.where(np.arange(400) < 390, "outlet", "quoted"),
+        kinds=np.array(["sport"] * 200 + [""] * 200),
+    )
+    data.targets[:200] = 0
+    data.probabilities[:200, 1:] = 0.1
+    metrics = evaluate(data, THRESHOLDS, focus="toy")
+    assert metrics["slice/attribution outlet/divisive/rows"] == 390
+    assert "slice/attribution quoted/divisive/f1" not in metrics  # too thin
+    assert metrics["slice/script Latn/divisive/rows"] == 400
+    assert metrics["kind/sport/flagged"] == pytest.approx((data.probabilities[:200, 0] >= 0.5).mean())
+    assert kinds(data, THRESHOLDS)["kind/sport/rows"] == 200
+
+
+def test_brier_score_and_intervals_are_there_unless_not_asked() -> None:
+    metrics = label_metrics(scored(), THRESHOLDS, "toy/all")
+    assert 0 < metrics["toy/all/divisive/brier"] < 0.25
+    assert "toy/all/divisive/f1_low" not in label_metrics(scored(), THRESHOLDS, "toy/all", intervals=False)
 
 
 def test_the_interval_of_f1_holds_it_and_narrows_with_rows() -> None:
@@ -119,8 +176,10 @@ def test_n_grams_learn_words_and_skip_unknown_targets() -> None:
 
 
 def test_the_report_reads_the_baseline_too() -> None:
-    good, chance = evaluate(scored(), THRESHOLDS), evaluate(scored(shuffled=True), THRESHOLDS)
+    good, chance = evaluate(scored(), THRESHOLDS, focus="toy"), evaluate(scored(shuffled=True), THRESHOLDS, focus="toy")
     both = good | twins(scored(), THRESHOLDS) | {f"baseline/{name}": value for name, value in chance.items()}
-    lines = summary_lines(both)
+    lines = summary_lines(both, LABELS)
     assert any(line.startswith("near-twin pairs (200): both right 1.000") for line in lines)
-    assert sum(line.startswith("n-grams: toy") for line in lines) == len(summary_lines(good))
+    assert (
+        sum(line.startswith("n-grams: toy") for line in lines) == len(summary_lines(good, LABELS)) - 1
+    )  # twins stand apart

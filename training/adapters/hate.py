@@ -26,7 +26,7 @@ def serbian_hate(root: Path) -> Iterator[Example]:
         split = split_of("serbian-hate", group)
         if row["source"] == "LLM":
             split = TRAIN
-        yield Example(row["text"], f"sr-{row['script']}", targets(divisive=divisive), "serbian-hate", group, split)
+        yield Example(row["text"], f"sr-{row['script']}", "serbian-hate", group, split, targets(divisive=divisive))
 
 
 def polar(root: Path) -> Iterator[Example]:
@@ -39,7 +39,7 @@ def polar(root: Path) -> Iterator[Example]:
                 # Dehumanising words are also manipulative by the guide; without them the corpus does not say.
                 manipulative = True if divisive and row.get("dehumanization") == "1" else None
                 known = targets(divisive=divisive, manipulative=manipulative)
-                yield Example(row["text"], lang, known, "polar", row["id"], split)
+                yield Example(row["text"], lang, "polar", f"{lang}-{row['id']}", split, known)
 
 
 def gahd(root: Path) -> Iterator[Example]:
@@ -53,7 +53,7 @@ def gahd(root: Path) -> Iterator[Example]:
         calm = False if row["gahd_id"] in news and not divisive else None
         known = targets(divisive=divisive, escalatory=calm, manipulative=calm)
         group = row["contrastive_gahd_id"] or row["gahd_id"]
-        yield Example(row["text"], "de", known, "gahd-de", group, splits[row["split"]])
+        yield Example(row["text"], "de", "gahd-de", group, splits[row["split"]], known)
 
 
 def multitarget_conan(root: Path) -> Iterator[Example]:
@@ -61,10 +61,10 @@ def multitarget_conan(root: Path) -> Iterator[Example]:
     for row in read_table(root / "multitarget-conan" / "Multitarget-CONAN.csv.gz"):
         claim = row["HATE_SPEECH"].strip()
         split = split_of("conan", claim)
-        yield Example(claim, "en", targets(divisive=True), "multitarget-conan", claim, split)
+        yield Example(claim, "en", "multitarget-conan", claim, split, targets(divisive=True))
         counter = targets(divisive=False, escalatory=False)
         yield Example(
-            row["COUNTER_NARRATIVE"].strip(), "en", counter, "multitarget-conan", claim, split, "counter_speech"
+            row["COUNTER_NARRATIVE"].strip(), "en", "multitarget-conan", claim, split, counter, "counter_speech"
         )
 
 
@@ -77,7 +77,7 @@ def albanian_conan(root: Path) -> Iterator[Example]:
     for row in read_table(root / "albanian-conan" / "Albanian_CONAN.csv.gz"):
         claim = claims.get(row["INDEX"], row["HATE_SPEECH"])
         split = split_of("conan", claim)
-        yield Example(row["HATE_SPEECH"].strip(), "sq", targets(divisive=True), "albanian-conan", claim, split)
+        yield Example(row["HATE_SPEECH"].strip(), "sq", "albanian-conan", claim, split, targets(divisive=True))
 
 
 def implicit_hate(root: Path) -> Iterator[Example]:
@@ -85,7 +85,7 @@ def implicit_hate(root: Path) -> Iterator[Example]:
     path = root / "implicit-hate" / "implicit_hate_v1_stg1_posts.tsv.gz"
     for number, row in enumerate(read_table(path, delimiter="\t", quoting=csv.QUOTE_NONE)):
         known = targets(divisive=row["class"] != "not_hate")
-        yield Example(row["post"], "en", known, "implicit-hate", str(number), split_of("implicit-hate", row["post"]))
+        yield Example(row["post"], "en", "implicit-hate", str(number), split_of("implicit-hate", row["post"]), known)
 
 
 def implicit_abuse(root: Path) -> Iterator[Example]:
@@ -96,7 +96,7 @@ def implicit_abuse(root: Path) -> Iterator[Example]:
             text = (row.get("#SENTENCE_FROM_TWEET") or "").strip().strip('"')
             if text and row.get("LABEL") in ("ABUSE", "OTHER"):
                 known = targets(divisive=row["LABEL"] == "ABUSE")
-                yield Example(text, lang, known, "implicit-abuse-identity", text, split_of("implicit-abuse", text))
+                yield Example(text, lang, "implicit-abuse-identity", text, split_of("implicit-abuse", text), known)
 
 
 def white_supremacist(root: Path) -> Iterator[Example]:
@@ -106,4 +106,4 @@ def white_supremacist(root: Path) -> Iterator[Example]:
         if row["label"] in ("hate", "noHate"):
             group = row["file_id"].split("_")[0]
             known = targets(divisive=row["label"] == "hate")
-            yield Example(row["text"], "en", known, "white-supremacist", group, split_of("white-supremacist", group))
+            yield Example(row["text"], "en", "white-supremacist", group, split_of("white-supremacist", group), known)

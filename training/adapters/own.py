@@ -18,4 +18,6 @@ def regional_corpus(root: Path) -> Iterator[Example]:
     del root
     for record in read_corpus():
         known = targets(**{label: label in record.labels for label in LABELS})
-        yield Example(record.text, record.lang, known, SOURCE, record.unit, record.split, record.kind)
+        yield Example(
+            record.text, record.lang, SOURCE, record.unit, record.split, known, record.kind, record.attribution
+        )

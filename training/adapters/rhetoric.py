@@ -38,7 +38,7 @@ def slavic_persuasion(root: Path) -> Iterator[Example]:
                 group = row["filename"]
                 split = split_of("slavic-persuasion", group)
                 known = targets(manipulative=manipulative)
-                yield Example(row["content"], folder.lower(), known, "slavic-persuasion", group, split)
+                yield Example(row["content"], folder.lower(), "slavic-persuasion", group, split, known)
 
 
 def telegram_manipulation(root: Path) -> Iterator[Example]:
@@ -47,7 +47,7 @@ def telegram_manipulation(root: Path) -> Iterator[Example]:
         techniques = set(row["techniques"] or ())
         manipulative = True if techniques & _TELEGRAM_MANIPULATIVE else None if techniques else False
         split = split_of("unlp2025", row["id"])
-        yield Example(row["content"], row["lang"], targets(manipulative=manipulative), "unlp2025", row["id"], split)
+        yield Example(row["content"], row["lang"], "unlp2025", row["id"], split, targets(manipulative=manipulative))
 
 
 def threatgram(root: Path) -> Iterator[Example]:
@@ -58,7 +58,7 @@ def threatgram(root: Path) -> Iterator[Example]:
         escalatory = {"2": True, "0": False}.get(str(row["Label"]))
         text = row["reply"]
         yield Example(
-            text, "en", targets(escalatory=escalatory), "threatgram101", text, split_of("threatgram101", text)
+            text, "en", "threatgram101", text, split_of("threatgram101", text), targets(escalatory=escalatory)
         )
 
 
@@ -69,4 +69,4 @@ def germeval_violence(root: Path) -> Iterator[Example]:
         label = row["vio"]
         escalatory = True if label in _GERMEVAL_ESCALATORY else False if label == "nothing" else None
         group = row["description"]
-        yield Example(group, "de", targets(escalatory=escalatory), "germeval", group, split_of("germeval", group))
+        yield Example(group, "de", "germeval", group, split_of("germeval", group), targets(escalatory=escalatory))

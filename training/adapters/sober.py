@@ -21,7 +21,7 @@ _UNSCON_CALM = "_"
 _CAMEO_CALM = {"0", "1", "2", "4"}  # class 3, verbal conflict, reports threats and accusations: not decided
 
 
-def _known(source: str, text: str, presumed: tuple[int, ...]) -> tuple[int, ...]:
+def _known(source: str, text: str, presumed: dict[str, int]) -> dict[str, int]:
     """All four labels where the sentence was annotated for this project, what the corpus lets presume otherwise."""
     decided = decided_labels().get((source, sentence_key(text)))
     return presumed if decided is None else targets(**{label: label in decided for label in LABELS})
@@ -39,7 +39,7 @@ def regional_news(root: Path) -> Iterator[Example]:
             group = _UD_LANGUAGE_PART.sub(".", document)
             split = split_of("regional-news-ud", group, test=20)
             known = _known("regional-news-ud", row["text"], _CALM)
-            yield Example(row["text"], row["lang"], known, "regional-news-ud", group, split)
+            yield Example(row["text"], row["lang"], "regional-news-ud", group, split, known)
 
 
 def osce(root: Path) -> Iterator[Example]:
@@ -51,7 +51,7 @@ def osce(root: Path) -> Iterator[Example]:
                 split = split_of("osce-trilingual", group, test=20)
                 if len(line.strip()) >= _OSCE_MIN_CHARACTERS:
                     known = _known("osce-trilingual", line, _CALM)
-                    yield Example(line.strip(), lang, known, "osce-trilingual", group, split)
+                    yield Example(line.strip(), lang, "osce-trilingual", group, split, known)
 
 
 def unscon(root: Path) -> Iterator[Example]:
@@ -60,7 +60,7 @@ def unscon(root: Path) -> Iterator[Example]:
         calm = row["A0"] == _UNSCON_CALM and row["B1"] == _UNSCON_CALM
         known = _CALM if calm else targets()
         group = row["filename"]
-        yield Example(row["sentence_text"].strip(), "en", known, "unscon", group, split_of("unscon", group))
+        yield Example(row["sentence_text"].strip(), "en", "unscon", group, split_of("unscon", group), known)
 
 
 def cameo(root: Path) -> Iterator[Example]:
@@ -71,7 +71,7 @@ def cameo(root: Path) -> Iterator[Example]:
             for text, code in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
                 known = _CALM if code in _CAMEO_CALM else targets()
                 split = TEST if name == "test" else split_of("cameo", text, test=0)
-                yield Example(text, "en", known, "cameo", text, split)
+                yield Example(text, "en", "cameo", text, split, known)
 
 
 def objective_news(root: Path) -> Iterator[Example]:
@@ -88,7 +88,7 @@ def objective_news(root: Path) -> Iterator[Example]:
                     else targets()
                 )
                 split = TEST if path.name.startswith("test") else split_of("checkthat", text, test=0)
-                yield Example(text, lang, known, "checkthat-subjectivity", text, split)
+                yield Example(text, lang, "checkthat-subjectivity", text, split, known)
 
 
 def bias(root: Path) -> Iterator[Example]:
@@ -96,7 +96,7 @@ def bias(root: Path) -> Iterator[Example]:
     for row in read_table(root / "babe" / "final_labels_SG2.csv.gz", delimiter=";"):
         manipulative = False if row["label_bias"] == "Non-biased" else None
         split = split_of("babe", row["news_link"])
-        yield Example(row["text"].strip(), "en", targets(manipulative=manipulative), "babe", row["news_link"], split)
+        yield Example(row["text"].strip(), "en", "babe", row["news_link"], split, targets(manipulative=manipulative))
 
 
 def parliaments(root: Path) -> Iterator[Example]:
@@ -110,4 +110,4 @@ def parliaments(root: Path) -> Iterator[Example]:
         known = _known("parlasent-bcs", row["sentence"], presumed)
         group = str(row["document_id"])
         split = split_of("parlasent-bcs", group, test=20)
-        yield Example(row["sentence"], langs[row["country"]], known, "parlasent-bcs", group, split)
+        yield Example(row["sentence"], langs[row["country"]], "parlasent-bcs", group, split, known)

@@ -1,0 +1,156 @@
+"""Everything that is measured of a model on labelled data, in one flat dict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+
+from tocsin.model import RhetoricClassifier
+from tocsin.model.normalise import clean
+from tocsin.training.articles import article_metrics, make_articles
+from tocsin.training.baseline import NgramBaseline
+from tocsin.training.config import TrainConfig, load_config
+from tocsin.training.evaluate import BASELINE, PRESUMED_CALM_SOURCES, evaluate
+from tocsin.training.example import TEST, UNKNOWN, VALIDATION
+from tocsin.training.labelled_files import read_labelled
+from tocsin.training.mixture import COLUMNS, Mixture, build_mixture
+from tocsin.training.report_page import write_page
+from tocsin.training.robustness import fairness, invariance, neutral_identity, outlet_names
+from tocsin.training.run import thresholds_of
+from tocsin.training.scored import Scored, score_rows
+
+ALL = "all"
+SPLITS = (VALIDATION, TEST, ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured, of what, and the scored rows behind it."""
+
+    model: str
+    facts: dict[str, str]
+    metrics: dict[str, float]
+    scored: Scored
+    thresholds: dict[str, float]
+    focus: str
+    baseline: Scored | None
+
+    def save(self, out: Path) -> None:
+        """Write ``out`` with the suffix .json (flat metrics) and, beside it, .html (one self-contained page)."""
+        values = {"model": self.model, "facts": self.facts, "metrics": self.metrics}
+        out.with_suffix(".json").write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_page(
+            out.with_suffix(".html"),
+            title=f"Tocsin: {self.model}",
+            facts=self.facts,
+            metrics=self.metrics,
+            scored=self.scored,
+            thresholds=self.thresholds,
+            baseline=self.baseline,
+            focus=self.focus,
+        )
+
+
+def make_report(
+    classifier: RhetoricClassifier, data: Path, *, split: str | None = None, baseline: bool = True
+) -> Report:
+    """Measure a classifier on a configuration's sources, or on a labelled file.
+
+    ``split`` is VALIDATION when not set, for a configuration, and ALL for a file. The n-gram baseline is trained on the
+    configuration's training rows and gets thresholds from its validation rows; a file has no training rows, so there is
+    no baseline. ValueError for another split.
+    """
+    if split not in (None, *SPLITS):
+        raise ValueError(f"expected split {' or '.join(SPLITS)}, found {split!r}")
+    if data.suffix != ".toml":
+        rows = file_rows(data, classifier.labels, split or ALL)
+        scored = score_rows(classifier, rows, classifier.labels)
+        return _report(classifier, scored, {"data": data.name, "split": split or ALL}, focus=data.stem)
+    config = load_config(data)
+    mixture = build_mixture(config)
+    chosen = split or VALIDATION
+    scored = score_rows(classifier, _part(mixture, chosen), config.labels)
+    facts = {"data": data.name, "data SHA-256": mixture.sha256, "split": chosen}
+    facts["left out"] = ", ".join(f"{reason}: {count}" for reason, count in mixture.dropped.items())
+    ngrams = _ngrams(mixture, config, _part(mixture, chosen)) if baseline else None
+    return _report(classifier, scored, facts, focus=config.calibrate_on, ngrams=ngrams)
+
+
+def labelled_rows(data: Path, labels: tuple[str, ...], split: str | None) -> Dataset:
+    """Rows of a configuration's split, or of a labelled file."""
+    if data.suffix != ".toml":
+        return file_rows(data, labels, split or ALL)
+    return _part(build_mixture(load_config(data)), split or VALIDATION)
+
+
+def file_rows(path: Path, labels: tuple[str, ...], split: str) -> Dataset:
+    """Rows of a labelled file, cleaned as the model reads; ValueError when the split holds none."""
+    rows = [row for row in read_labelled(path, labels, source=path.stem) if split in (ALL, row.split)]
+    if not rows:
+        raise ValueError(f"expected rows of the split {split!r} in {path}, found none; pass --split all")
+    columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns["text"] = [clean(row.text) for row in rows]
+    columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
+    return Dataset.from_dict(columns)
+
+
+def _part(mixture: Mixture, split: str) -> Dataset:
+    if split == ALL:
+        raise ValueError("expected split validation or test for a configuration, found 'all'; training rows flatter")
+    return mixture.test if split == TEST else mixture.validation
+
+
+def _ngrams(mixture: Mixture, config: TrainConfig, rows: Dataset) -> tuple[Scored, dict[str, float]]:
+    model = NgramBaseline().fit(mixture.train)
+    thresholds = thresholds_of(score_rows(model, mixture.validation, config.labels), config)
+    return score_rows(model, rows, config.labels), thresholds
+
+
+def _report(
+    classifier: RhetoricClassifier,
+    scored: Scored,
+    facts: dict[str, str],
+    *,
+    focus: str,
+    ngrams: tuple[Scored, dict[str, float]] | None = None,
+) -> Report:
+    thresholds = classifier.thresholds
+    metrics = evaluate(scored, thresholds, focus=focus)
+    centre = scored.take(scored.sources == focus) if (scored.sources == focus).any() else scored
+    for label in scored.labels:
+        if len(np.unique(centre.known(label)[1])) == 2:
+            metrics |= fairness(centre, label)
+    metrics |= neutral_identity(classifier, thresholds, scored.flagging)
+    metrics |= outlet_names(classifier, centre, thresholds)
+    metrics |= invariance(classifier, centre, thresholds)
+    articles = make_articles(scored.take(np.isin(scored.sources, [focus, *PRESUMED_CALM_SOURCES])))
+    if articles.sentences:
+        corrections = dict.fromkeys(scored.labels, 0.0) | classifier.description.length_corrections
+        metrics |= article_metrics(articles, thresholds, corrections)
+    if ngrams:
+        metrics |= {f"{BASELINE}{k}": v for k, v in evaluate(ngrams[0], ngrams[1], focus=focus).items()}
+    return Report(
+        classifier.model_id,
+        {"model": classifier.model_id} | facts | _origin(thresholds),
+        metrics,
+        scored,
+        thresholds,
+        focus,
+        ngrams[0] if ngrams else None,
+    )
+
+
+def _origin(thresholds: Mapping[str, float]) -> dict[str, str]:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607 - whichever git the user has
+    return {
+        "thresholds": ", ".join(f"{label} {value:g}" for label, value in thresholds.items()),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": found.stdout.strip() or "not in a repository",
+    }
