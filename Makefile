@@ -30,6 +30,7 @@ train: $(VENV)/installed-test
 	$(BIN)/tocsin train training/regional.toml --out runs/regional
 	$(BIN)/tocsin train training/default.toml --out runs/default
 	$(BIN)/tocsin evaluate runs/default training/default.toml --split validation --out runs/validation.json
+	$(BIN)/tocsin card runs/default runs/validation.json
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, found " + sys.version.split()[0] + "; run make PYTHON=python3.11")'

@@ -147,7 +147,7 @@ def read_description(folder: Path) -> Description:
         fields = json.loads(path.read_text(encoding="utf-8"))
         adapter = fields.pop("adapter")
         calibration = {label: (float(pair[0]), float(pair[1])) for label, pair in fields.pop("calibration").items()}
-        names = {key: tuple(fields.pop(key)) for key in ("labels", "flagging") if key in fields}
-        return Description(**fields, **names, calibration=calibration, adapter=Adapter(**adapter) if adapter else None)
+        fields |= {key: tuple(fields[key]) for key in ("labels", "flagging") if key in fields}
+        return Description(**fields, calibration=calibration, adapter=Adapter(**adapter) if adapter else None)
     except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"expected a checkpoint description in {path}, found {error}; fetch the file again") from error

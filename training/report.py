@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tocsin.training.mixture import COLUMNS, Mixture, build_mixture
 from tocsin.training.report_page import write_page
 from tocsin.training.robustness import fairness, invariance, neutral_identity, outlet_names
 from tocsin.training.run import thresholds_of
+from tocsin.training.sampling import epoch_rows
 from tocsin.training.scored import Scored, score_rows
 
 ALL = "all"
@@ -108,7 +110,9 @@ def _part(mixture: Mixture, split: str) -> Dataset:
 
 
 def _ngrams(mixture: Mixture, config: TrainConfig, rows: Dataset) -> tuple[Scored, dict[str, float]]:
-    model = NgramBaseline().fit(mixture.train)
+    # The rows of one epoch, as the transformer sees them: with everything, large corpora would drown the others.
+    chosen = epoch_rows(list(mixture.train["source"]), config, random.Random(config.seed))
+    model = NgramBaseline().fit(mixture.train.select(sorted(set(chosen))))
     thresholds = thresholds_of(score_rows(model, mixture.validation, config.labels), config)
     return score_rows(model, rows, config.labels), thresholds
 

@@ -111,7 +111,7 @@ def write_page(
         calibration=_calibration(focus, thresholds, scored.labels, found),
         reliability=plots.reliability(shown),
         others=_others(found),
-        errors=_worst_errors(scored, thresholds, None if quote_sources else focus),
+        errors=worst_errors(scored, thresholds, None if quote_sources else focus),
         quote_sources=quote_sources,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _others(found: _Metrics) -> dict[str, Table]:
     return groups
 
 
-def _worst_errors(
+def worst_errors(
     scored: Scored, thresholds: Mapping[str, float], quoted: str | None
 ) -> dict[str, dict[str, list[WorstError]]]:
     """Label -> sort of error -> the rows furthest on the wrong side; all texts are quoted if ``quoted`` is None."""
