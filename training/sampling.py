@@ -80,7 +80,7 @@ def length_batches(
 
 
 class EpochBatches(Sampler[list[Key]]):
-    """Batches of (epoch, row) for the epoch that ``set_epoch`` names; near-twin pairs of the epoch share a batch."""
+    """Batches of (epoch, row) for the epoch that ``set_epoch`` names; twins share a batch where their loss is asked for."""
 
     def __init__(self, rows: Dataset, lengths: Sequence[int], config: TrainConfig) -> None:
         self.epoch = 0
@@ -99,7 +99,8 @@ class EpochBatches(Sampler[list[Key]]):
     def __iter__(self) -> Iterator[list[Key]]:
         rng = random.Random(f"{self._config.seed}/{self.epoch}")
         chosen = epoch_rows(self._sources, self._config, rng, self._weights)
-        for batch in length_batches(self._units(chosen), self._lengths, self._config.batch_rows, rng):
+        units = self._units(chosen) if self._config.twin_weight else [[row] for row in chosen]
+        for batch in length_batches(units, self._lengths, self._config.batch_rows, rng):
             yield [(self.epoch, row) for row in batch]
 
     def _units(self, chosen: Sequence[int]) -> list[list[int]]:

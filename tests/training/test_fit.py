@@ -91,7 +91,8 @@ def test_twins_share_a_batch_and_epochs_differ_but_repeat() -> None:
             for n in range(80)
         ]
     )
-    batches = EpochBatches(rows, [n % 7 + 3 for n in range(80)], config_of(a=SourceConfig()))
+    config = dataclasses.replace(config_of(a=SourceConfig()), twin_weight=0.1)
+    batches = EpochBatches(rows, [n % 7 + 3 for n in range(80)], config)
     first = list(batches)
     together = sum((0, row) in batch and (0, row + 1) in batch for batch in first for row in range(0, 80, 2))
     assert together >= 38  # a pair may be cut at the edge of a batch
