@@ -41,6 +41,7 @@ def evaluate(scored: Scored, thresholds: Mapping[str, float], *, focus: str) -> 
             metrics |= label_metrics(part, thresholds, f"{source}/{lang}")
             if source in PRESUMED_CALM_SOURCES:
                 metrics |= false_alarms(part, thresholds, f"{source}/{lang}")
+            metrics |= countered(part, thresholds, f"{source}/{lang}")
     centre = scored.take(scored.sources == focus) if (scored.sources == focus).any() else scored
     return metrics | slices(centre, thresholds) | kinds(centre, thresholds) | twins(centre, thresholds)
 
@@ -118,6 +119,24 @@ def false_alarms(scored: Scored, thresholds: Mapping[str, float], prefix: str) -
         return {}
     flagged = calm.reached(thresholds)[:, calm.flagging].any(axis=1)
     return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(len(calm))}
+
+
+def countered(scored: Scored, thresholds: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """Share of claims with an answer that repeats them where the claim is flagged and the answer is not.
+
+    A claim and its answers (kind "counter_speech") share a group; every answer counts once.
+    """
+    flagged = scored.reached(thresholds)[:, scored.flagging].any(axis=1)
+    hateful = (scored.targets == 1)[:, scored.flagging].any(axis=1)
+    claims = {group: bool(hit) for group, hit, claim in zip(scored.groups, flagged, hateful, strict=True) if claim}
+    right = [
+        claims[group] and not hit
+        for group, hit, kind in zip(scored.groups, flagged, scored.kinds, strict=True)
+        if kind == "counter_speech" and group in claims
+    ]
+    if len(right) < MIN_CLASS_ROWS:
+        return {}
+    return {f"{prefix}/countered/pairs": float(len(right)), f"{prefix}/countered/both_right": float(np.mean(right))}
 
 
 def twins(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:

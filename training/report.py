@@ -14,8 +14,10 @@ import numpy as np
 from datasets import Dataset
 
 from tocsin.model import RhetoricClassifier
+from tocsin.model.article import prepare
 from tocsin.model.normalise import clean
-from tocsin.training.articles import article_metrics, make_articles
+from tocsin.training.adapters.more import news_agendas
+from tocsin.training.articles import Articles, article_metrics, make_articles
 from tocsin.training.baseline import NgramBaseline
 from tocsin.training.config import TrainConfig, load_config
 from tocsin.training.evaluate import BASELINE, PRESUMED_CALM_SOURCES, evaluate
@@ -28,7 +30,7 @@ from tocsin.training.run import thresholds_of
 from tocsin.training.sampling import epoch_rows
 from tocsin.training.scored import Scored, score_rows
 
-ALL = "all"
+ALL, AGENDAS = "all", "newsagendas"
 SPLITS = (VALIDATION, TEST, ALL)
 
 
@@ -82,7 +84,9 @@ def make_report(
     facts = {"data": data.name, "data SHA-256": mixture.sha256, "split": chosen}
     facts["left out"] = ", ".join(f"{reason}: {count}" for reason, count in mixture.dropped.items())
     ngrams = _ngrams(mixture, config, _part(mixture, chosen)) if baseline else None
-    return _report(classifier, scored, facts, focus=config.calibrate_on, ngrams=ngrams)
+    report = _report(classifier, scored, facts, focus=config.calibrate_on, ngrams=ngrams)
+    report.metrics.update(_agendas(classifier, Path(config.corpora), chosen))
+    return report
 
 
 def labelled_rows(data: Path, labels: tuple[str, ...], split: str | None) -> Dataset:
@@ -101,6 +105,22 @@ def file_rows(path: Path, labels: tuple[str, ...], split: str) -> Dataset:
     columns["text"] = [clean(row.text) for row in rows]
     columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
     return Dataset.from_dict(columns)
+
+
+def _agendas(classifier: RhetoricClassifier, corpora: Path, split: str) -> dict[str, float]:
+    """Article scores on newsagendas, where that corpus is there; its articles are never trained on."""
+    if not (corpora / AGENDAS).is_dir():
+        return {}
+    sentences, truth = [], []
+    for article in news_agendas(corpora):
+        found = prepare(article.text, title=article.title, language="en").sentences
+        if article.split == split and found:
+            sentences.append(classifier.predict_proba([sentence.clean for sentence in found]))
+            truth.append([int(getattr(article, label, False)) for label in classifier.labels])
+    articles = Articles(classifier.labels, sentences, np.array(truth, dtype=np.int64))
+    corrections = dict.fromkeys(classifier.labels, 0.0) | classifier.description.length_corrections
+    metrics = article_metrics(articles, classifier.thresholds, corrections)
+    return {f"{AGENDAS}/{name}": value for name, value in metrics.items()}
 
 
 def _part(mixture: Mixture, split: str) -> Dataset:

@@ -80,7 +80,7 @@ def length_batches(
 
 
 class EpochBatches(Sampler[list[Key]]):
-    """Batches of (epoch, row) for the epoch that ``set_epoch`` names; twins share a batch where their loss is asked for."""
+    """Batches of (epoch, row) of the epoch that ``set_epoch`` names; twins share one where their loss is asked for."""
 
     def __init__(self, rows: Dataset, lengths: Sequence[int], config: TrainConfig) -> None:
         self.epoch = 0

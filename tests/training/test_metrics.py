@@ -145,6 +145,16 @@ def test_slices_and_kinds_are_reported_with_their_rows() -> None:
     assert kinds(data, THRESHOLDS)["kind/sport/rows"] == 200
 
 
+def test_an_answer_that_repeats_a_claim_must_not_be_flagged_with_it() -> None:
+    groups = [f"c{n // 2}" for n in range(40)]
+    scores = [[0.9 if n % 2 == 0 or n < 10 else 0.1, 0.1, 0.1, 0.1] for n in range(40)]
+    data = make_scored(scores, [[int(n % 2 == 0), -1, -1, -1] for n in range(40)], groups=groups)
+    data = dataclasses.replace(data, kinds=np.array(["", "counter_speech"] * 20))
+    metrics = evaluate(data, THRESHOLDS, focus="toy")
+    assert metrics["toy/all/countered/pairs"] == 20
+    assert metrics["toy/all/countered/both_right"] == 0.75
+
+
 def test_brier_score_and_intervals_are_there_unless_not_asked() -> None:
     metrics = label_metrics(scored(), THRESHOLDS, "toy/all")
     assert 0 < metrics["toy/all/divisive/brier"] < 0.25
