@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
 from tocsin.model.article import length_corrected
+from tocsin.model.labels import FLAGGING
 from tocsin.training.evaluate import calibration_error
 from tocsin.training.scored import Floats, Ints, Scored
 
@@ -80,19 +81,32 @@ def fit_length_correction(articles: Articles) -> dict[str, float]:
             p = np.clip(length_corrected(highest, lengths, float(values[0])), 1e-9, 1 - 1e-9)
             return -float(np.mean(truth * np.log(p) + (1 - truth) * np.log(1 - p)))
 
-        corrections[label] = round(float(minimize(loss, np.zeros(1), method="Nelder-Mead").x[0]), 4)
+        fitted = float(minimize(loss, np.zeros(1), method="Nelder-Mead").x[0])
+        corrections[label] = round(max(fitted, 0.0), 4)  # no article scores above its strongest sentence
     return corrections
 
 
 def article_metrics(
     articles: Articles, thresholds: Mapping[str, float], corrections: Mapping[str, float]
 ) -> dict[str, float]:
-    """Metrics of each rule, keys "articles/rule/label/metric"; "shipped" is the rule that the model uses."""
+    """Metrics of each rule, keys "articles/rule/label/metric"; "shipped" is the rule that the model uses.
+
+    "articles/rule/calm_flagged" is the share of articles without a flagging label that are flagged, "hot_flagged" that
+    of the others.
+    """
     ways = {name: articles.scores(rule) for name, rule in RULES.items()}
     weights = np.array([corrections[label] for label in articles.labels])
     ways["shipped"] = length_corrected(ways["max"], articles.lengths[:, None], weights)
     metrics = {"articles/rows": float(len(articles.sentences))}
+    limits = np.array([thresholds[label] for label in articles.labels])
+    columns = [column for column, label in enumerate(articles.labels) if label in FLAGGING]
+    hot = articles.truth[:, columns].any(axis=1)
     for name, scores in ways.items():
+        flagged = (scores >= limits)[:, columns].any(axis=1)
+        for kind, rows in (("hot", hot), ("calm", ~hot)):
+            if rows.sum() >= MIN_POSITIVES:
+                metrics |= {f"articles/{name}/{kind}_flagged": float(flagged[rows].mean())}
+                metrics |= {f"articles/{kind}_rows": float(rows.sum())}
         for column, label in enumerate(articles.labels):
             truth, values = articles.truth[:, column], scores[:, column]
             if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:

@@ -52,6 +52,10 @@ def test_metrics_of_every_rule_stand_beside_the_one_that_is_used() -> None:
     assert metrics["articles/rows"] == 200
     assert metrics["articles/shipped/divisive/roc_auc"] == metrics["articles/max/divisive/roc_auc"] > 0.5
     assert {key.split("/")[1] for key in metrics if key.count("/") == 3} == {*RULES, "shipped"}
+    assert metrics["articles/max/hot_flagged"] == 1.0
+    assert 0.2 < metrics["articles/max/calm_flagged"] < 0.5  # long calm ones that score high by chance
+    strict = article_metrics(found, THRESHOLDS, dict.fromkeys(THRESHOLDS, 1.0))
+    assert strict["articles/shipped/calm_flagged"] < metrics["articles/max/calm_flagged"]
 
 
 def test_short_groups_are_no_articles() -> None:
