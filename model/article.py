@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tocsin.model.attribution import OUTLET, attribute
 from tocsin.model.labels import FLAGGING
 from tocsin.model.languages import Language, detect, detect_sentence, from_tag
+from tocsin.model.model_text import serbian_in_latin
 from tocsin.model.normalise import Aligned, normalise
 from tocsin.model.segment import Span, segment
 from tocsin.model.tables import load_table
@@ -103,7 +104,8 @@ def _field_sentences(
     for span, found, voice in zip(spans, languages, voices, strict=True):
         clean = " ".join(aligned.text[span.begin : span.stop].split())
         if _LETTERS.search(clean) and (found.code is not None or any_language):
-            kept.append(_sentence(where, span, clean, voice.kind, voice.speaker))
+            read = serbian_in_latin(clean, found.code or language.code or "")
+            kept.append(_sentence(where, span, read, voice.kind, voice.speaker))
     return kept
 
 

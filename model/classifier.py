@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerBase
 from tocsin.model import base as bases
 from tocsin.model.article import ArticleScore, assemble, prepare
 from tocsin.model.checkpoint import Description, load_checkpoint, resolve_checkpoint, save_checkpoint
+from tocsin.model.model_text import model_text
 from tocsin.model.network import RhetoricNetwork, load_tensors
-from tocsin.model.normalise import clean
 
 Array = npt.NDArray[np.float64]
 PRECISIONS = ("fp32", "bf16")
@@ -124,10 +124,10 @@ class RhetoricClassifier:
     def predict_proba(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
         """Calibrated probabilities, ndarray of shape (n_sentences, n_labels), columns in the order of ``labels``.
 
-        Sentences are normalised first, so raw text is fine. Empty input gives shape (0, n_labels).
+        Sentences are normalised first (model_text.py), so raw text is fine. Empty input gives shape (0, n_labels).
         """
         return self.calibrate(
-            self.predict_logits([clean(sentence) for sentence in sentences], batch_tokens=batch_tokens)
+            self.predict_logits([model_text(sentence) for sentence in sentences], batch_tokens=batch_tokens)
         )
 
     def calibrate(self, logits: Array) -> Array:

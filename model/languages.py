@@ -78,6 +78,11 @@ def from_tag(tag: str, text: str) -> Language:
     return Language(tag, code if code in SUPPORTED else None, script)
 
 
+def code_of(tag: str) -> str | None:
+    """The code that selects rules for a BCP 47 tag ("hbs" for "sr-Cyrl"); None for an unknown or empty tag."""
+    return from_tag(tag, "").code
+
+
 def detect(text: str) -> Language:
     """The language of a text by its letters; "und" when there are too few to tell."""
     sample = text[:_SAMPLE_CHARACTERS]
@@ -95,6 +100,12 @@ def detect(text: str) -> Language:
     if not _fits(best, script):
         return Language(best, None, script)
     return Language(f"{HBS}-{script}" if best == HBS else best, best, script)
+
+
+def likeliest(text: str, codes: tuple[str, ...]) -> str:
+    """The likeliest of the languages ``codes``, however unlikely."""
+    ranks = dict(_rank(text))
+    return max(codes, key=lambda code: ranks.get(code, 0.0))
 
 
 def detect_sentence(sentence: str, article: Language) -> Language:

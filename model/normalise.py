@@ -122,7 +122,7 @@ def normalise(text: str) -> Aligned:
 
 
 def clean(text: str) -> str:
-    """One line of normalised text with single spaces: exactly what the classifier is trained on and fed with."""
+    """One line of normalised text with single spaces; what the network reads is model_text.py's."""
     return " ".join(normalise(text).text.split())
 
 

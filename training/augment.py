@@ -1,4 +1,4 @@
-"""Training texts as portals and commenters also write them: other script, quotation marks, no diacritics, disguise.
+"""Training texts as portals and commenters also write them: quotation marks, no diacritics, disguise.
 
 None of these changes what a sentence says, so none may change its labels. Used on training rows only; the same
 functions measure how far scores move (robustness.py).
@@ -10,10 +10,10 @@ import random
 import re
 from collections.abc import Callable
 
-from tocsin.model.script import to_cyrillic, to_latin
+from tocsin.model.script import CYRILLIC, main_script, to_cyrillic, to_latin
 from tocsin.training.config import Augmentation
 
-SERBIAN_LATIN = frozenset({"sr-Latn", "cnr"})  # languages that print both scripts
+SERBIAN = frozenset({"sr-Latn", "sr-Cyrl", "cnr"})  # languages that print both scripts
 _PAIRS = ("„“", "„”", "“”", "»«", "«»", '""', "''")
 _QUOTED = re.compile(r"[„“»«\"](?P<said>[^„“”»«\"]+)[“”»«\"]")
 _PLAIN = str.maketrans("čćžšČĆŽŠëçËÇ", "cczsCCZSecEC")
@@ -23,10 +23,13 @@ _WORD = re.compile(r"\w{4,}")
 
 
 def other_script(text: str, lang: str) -> str:
-    """Serbian and Montenegrin in the other script; any other text as it is."""
-    if lang in SERBIAN_LATIN:
-        return to_cyrillic(text)
-    return to_latin(text) if lang == "sr-Cyrl" else text
+    """Serbian and Montenegrin in the other script; any other text as it is.
+
+    No training row is rewritten so: the network reads Serbian in Latin letters always (model_text.py).
+    """
+    if lang not in SERBIAN:
+        return text
+    return to_latin(text) if main_script(text) == CYRILLIC else to_cyrillic(text)
 
 
 def other_quotes(text: str, rng: random.Random) -> str:
@@ -60,10 +63,8 @@ def disguised(text: str, rng: random.Random, *, share: float = 0.3) -> str:
     return _WORD.sub(disguise, text)
 
 
-def augmented(text: str, lang: str, shares: Augmentation, rng: random.Random) -> str:
+def augmented(text: str, shares: Augmentation, rng: random.Random) -> str:
     """The text after whichever changes the random numbers choose, each with its own share."""
-    if rng.random() < shares.script:
-        text = other_script(text, lang)
     if rng.random() < shares.quotes:
         text = other_quotes(text, rng)
     if rng.random() < shares.diacritics:

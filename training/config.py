@@ -37,7 +37,6 @@ class SourceConfig:
 class Augmentation:
     """Share of the training rows that are rewritten, drawn anew each epoch; see augment.py."""
 
-    script: float = 0.25  # Serbian and Montenegrin in the other script
     quotes: float = 0.1  # another style of quotation marks
     diacritics: float = 0.05  # without diacritics, as in hasty comments
     obfuscation: float = 0.03  # look-alike letters, spaces, repeated letters

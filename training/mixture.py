@@ -20,8 +20,10 @@ from pathlib import Path
 from datasets import Dataset, DatasetDict, load_from_disk
 
 from tocsin.model import languages, normalise
+from tocsin.model import model_text as model_text_module
 from tocsin.model.base import cache_folder, file_sha256
-from tocsin.model.normalise import clean
+from tocsin.model.languages import code_of
+from tocsin.model.model_text import model_text
 from tocsin.training import adapters, dedupe, labelled_files, records
 from tocsin.training.adapters import ADAPTERS
 from tocsin.training.config import TrainConfig
@@ -122,10 +124,9 @@ def _share(group: str) -> float:
 def _usable(examples: Iterable[Example], labels: tuple[str, ...], dropped: Counter[str]) -> Iterator[Example]:
     seen: set[tuple[str, tuple[tuple[str, int], ...]]] = set()
     for example in examples:
-        text = clean(example.text)
+        text = model_text(example.text, code_of(example.lang))
         known = {label: example.targets[label] for label in labels if label in example.targets}
-        # Both scripts of one Serbian sentence are wanted in training.
-        key = (fold(text) if example.lang != "sr-Cyrl" else text, tuple(known.items()))
+        key = (fold(text), tuple(known.items()))
         if not known:
             dropped["no label known"] += 1
         elif len(text) < MIN_CHARACTERS:
@@ -173,7 +174,7 @@ def _mixture(parts: dict[str, list[Example]], labels: tuple[str, ...], dropped: 
 
 def _key(config: TrainConfig) -> str:
     """Hash of the code, the choice of sources and labels, and every file that may be read."""
-    modules = (adapters, dedupe, labelled_files, records, normalise, languages)
+    modules = (adapters, dedupe, labelled_files, records, normalise, languages, model_text_module)
     code = [Path(__file__), *(Path(str(module.__file__)) for module in modules)]
     code += sorted(Path(str(adapters.__file__)).parent.glob("*.py"))
     files = sorted(records.CORPUS.rglob("*.jsonl"))

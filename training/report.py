@@ -15,7 +15,8 @@ from datasets import Dataset
 
 from tocsin.model import RhetoricClassifier
 from tocsin.model.article import prepare
-from tocsin.model.normalise import clean
+from tocsin.model.languages import code_of
+from tocsin.model.model_text import model_text
 from tocsin.training.adapters.more import news_agendas
 from tocsin.training.articles import Articles, article_metrics, make_articles
 from tocsin.training.baseline import NgramBaseline
@@ -102,7 +103,7 @@ def file_rows(path: Path, labels: tuple[str, ...], split: str) -> Dataset:
     if not rows:
         raise ValueError(f"expected rows of the split {split!r} in {path}, found none; pass --split all")
     columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    columns["text"] = [clean(row.text) for row in rows]
+    columns["text"] = [model_text(row.text, code_of(row.lang)) for row in rows]
     columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
     return Dataset.from_dict(columns)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tocsin.training.augment import SERBIAN_LATIN, disguised, other_quotes, other_script, without_diacritics
+from tocsin.training.augment import SERBIAN, disguised, other_quotes, other_script, without_diacritics
 from tocsin.training.neutral import neutral_sentences
 from tocsin.training.probe import identity_words
 from tocsin.training.scored import Mask, Scored, Scorer, Strings
@@ -87,7 +87,7 @@ def invariance(scorer: Scorer, scored: Scored, thresholds: Mapping[str, float]) 
     """Mean and largest movement of scores, and share of sentences with equal labels, under harmless rewriting."""
     rng = random.Random(0)
     part = _sample(scored)
-    serbian = np.isin(part.langs, [*SERBIAN_LATIN, "sr-Cyrl"])
+    serbian = np.isin(part.langs, sorted(SERBIAN))
     latin = np.isin(part.langs, ["sr-Latn", "hr", "bs", "cnr", "sq"])
     metrics: dict[str, float] = {}
     ways: tuple[tuple[str, Mask, Callable[[str, str], str]], ...] = (

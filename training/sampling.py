@@ -19,7 +19,8 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 
 from tocsin.model.classifier import pad
-from tocsin.model.normalise import clean
+from tocsin.model.languages import code_of
+from tocsin.model.model_text import model_text
 from tocsin.training.augment import augmented
 from tocsin.training.config import TrainConfig
 
@@ -140,7 +141,7 @@ class TrainingTexts(TorchDataset[dict[str, Any]]):
         text = self._texts[row]
         if epoch is not None:
             rng = random.Random(f"{self._config.seed}/{epoch}/{row}")
-            text = clean(augmented(text, self._langs[row], self._config.augmentation, rng)) or text
+            text = model_text(augmented(text, self._config.augmentation, rng), code_of(self._langs[row])) or text
         return {"ids": self._encode([text])[0], "targets": self._targets[row], "group": self._groups[row]}
 
     def _encode(self, texts: list[str]) -> list[list[int]]:

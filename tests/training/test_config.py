@@ -32,7 +32,7 @@ def test_shipped_configurations_load(path: Path) -> None:
         ("labels = ['a b']\n[sources.polar]", "distinct words"),
         ("method = 'magic'\n[sources.polar]", "expected method 'lora' or 'full'"),
         ("report_to = ['fax']\n[sources.polar]", "expected report_to among"),
-        ("[sources.polar]\n[augmentation]\nscript = 2.0", "augmentation.script from 0 to below 1"),
+        ("[sources.polar]\n[augmentation]\nquotes = 2.0", "augmentation.quotes from 0 to below 1"),
         ("[sources.polar]\n[label_weights]\ntoxic = 2.0", r"found \['toxic'\]"),
         ("corpora = ", "expected TOML"),
     ],

@@ -134,7 +134,7 @@ def toy(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tra
     monkeypatch.setenv("TOCSIN_CACHE", str(tmp_path / "cache"))
     return TrainConfig(
         sources={"toy": SourceConfig(repeat=10)}, base=str(tiny_base), epochs=8, batch_rows=8, lora_rank=4,
-        lora_alpha=8.0, learning_rate=1e-2, head_learning_rate=2e-2, dropout=0.0, augmentation=Augmentation(0, 0, 0, 0),
+        lora_alpha=8.0, learning_rate=1e-2, head_learning_rate=2e-2, dropout=0.0, augmentation=Augmentation(0, 0, 0),
     )  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_a_run_that_was_killed_and_resumed_gives_the_same_weights(
     toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     config = dataclasses.replace(
-        toy, method=method, epochs=3, save_steps=7, dropout=0.2, augmentation=Augmentation(0, 0, 0.5, 0.5)
+        toy, method=method, epochs=3, save_steps=7, dropout=0.2, augmentation=Augmentation(0, 0.5, 0.5)
     )
     whole = run.train(config, tmp_path / "whole", progress=silent)
     monkeypatch.setattr(fitting, "EXTRA_CALLBACKS", [Kill(17)])
@@ -260,10 +260,10 @@ def test_labels_of_your_own_train_save_and_score(toy: TrainConfig, tmp_path: Pat
 
 def test_rewritten_texts_are_a_function_of_seed_and_epoch(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
-        Example(f"Vlada je pala {n}", "sr-Latn", "toy", str(n), "train", targets(divisive=False)) for n in range(50)
+        Example(f"Vlada je pala već {n}", "sr-Latn", "toy", str(n), "train", targets(divisive=False)) for n in range(50)
     ]
     monkeypatch.setitem(ADAPTERS, "toy", lambda root: iter(rows))
-    config = dataclasses.replace(toy, augmentation=Augmentation(0.5, 0, 0, 0))
+    config = dataclasses.replace(toy, augmentation=Augmentation(0, 0.5, 0))
     seen: list[str] = []
 
     class Tokenizer:
@@ -278,5 +278,5 @@ def test_rewritten_texts_are_a_function_of_seed_and_epoch(toy: TrainConfig, monk
     first, seen[:] = list(seen), []
     [texts[(0, row)] for row in range(50)]
     assert seen == first
-    assert 10 < sum("Влада" in text for text in first) < 40
+    assert 10 < sum("vec" in text for text in first) < 40
     assert collate(items[:3], 1)["input_ids"].shape == (3, 2)
