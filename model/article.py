@@ -141,8 +141,9 @@ def assemble(
         return ArticleScore(article.language.tag, article.status, flagged, (), None, None, ())
     weights = np.array([(corrections or {}).get(label, 0.0) for label in thresholds])
     own = np.array([sentence.attribution == OUTLET for sentence in article.sentences], dtype=bool)
-    scores = _by_label(_strongest(probabilities, weights), thresholds)
-    outlet_scores = _by_label(_strongest(probabilities[own], weights), thresholds)
+    length = len(probabilities)  # the outlet's sentences are corrected alike, so that it never scores above its article
+    scores = _by_label(_strongest(probabilities, length, weights), thresholds)
+    outlet_scores = _by_label(_strongest(probabilities[own], length, weights), thresholds)
     labels = _reached(scores, thresholds)
     flagged = any(label in flagging for label in labels)
     return ArticleScore(article.language.tag, OK, flagged, labels, scores, outlet_scores, scored)
@@ -161,10 +162,10 @@ def length_corrected(highest: Array, lengths: Array | float, corrections: Array 
     return corrected
 
 
-def _strongest(probabilities: Array, corrections: Array) -> Array:
+def _strongest(probabilities: Array, length: int, corrections: Array) -> Array:
     if not len(probabilities):
         return np.zeros(len(corrections))
-    return length_corrected(probabilities.max(axis=0), float(len(probabilities)), corrections)
+    return length_corrected(probabilities.max(axis=0), float(length), corrections)
 
 
 def _by_label(row: Array, labels: Collection[str]) -> dict[str, float]:

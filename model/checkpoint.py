@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from tocsin.model.base import file_sha256
-from tocsin.model.labels import FLAGGING, LABELS, check_label_set
+from tocsin.model.labels import LABELS, check_label_set, default_flagging
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "tocsin.json", "weights.safetensors"
@@ -47,7 +47,7 @@ class Description:
     calibration: dict[str, tuple[float, float]]  # per label: probability = sigmoid(scale * logit + shift)
     adapter: Adapter | None
     labels: tuple[str, ...] = LABELS  # their order is the order of every array
-    flagging: tuple[str, ...] = tuple(label for label in LABELS if label in FLAGGING)  # labels that raise a flag
+    flagging: tuple[str, ...] = default_flagging(LABELS)  # labels that raise a flag
     pooling: str = "mean"
     length_corrections: dict[str, float] = field(default_factory=dict)  # of article scores, see article.py
     data_sha256: str = ""

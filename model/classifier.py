@@ -126,9 +126,11 @@ class RhetoricClassifier:
 
         Sentences are normalised first (model_text.py), so raw text is fine. Empty input gives shape (0, n_labels).
         """
-        return self.calibrate(
-            self.predict_logits([model_text(sentence) for sentence in sentences], batch_tokens=batch_tokens)
-        )
+        return self.predict_clean([model_text(sentence) for sentence in sentences], batch_tokens=batch_tokens)
+
+    def predict_clean(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
+        """The same for sentences that are the network's text already (``Sentence.clean``, or ``model_text``)."""
+        return self.calibrate(self.predict_logits(sentences, batch_tokens=batch_tokens))
 
     def calibrate(self, logits: Array) -> Array:
         """Probabilities for raw logits of shape (n, n_labels)."""
@@ -166,7 +168,7 @@ class RhetoricClassifier:
     ) -> ArticleScore:
         """Scores of one article with the sentences behind them; ``tocsin score`` makes its records from it."""
         article = prepare(text, title=title, language=language, any_language=any_language)
-        probabilities = self.predict_proba([sentence.clean for sentence in article.sentences])
+        probabilities = self.predict_clean([sentence.clean for sentence in article.sentences])
         return assemble(
             article,
             probabilities,

@@ -30,13 +30,18 @@ def check_label(name: str) -> str:
     return name
 
 
+def default_flagging(labels: Sequence[str]) -> tuple[str, ...]:
+    """Those of the labels that raise a flag: ours that do, or all of a label set that has none of these."""
+    return tuple(label for label in labels if label in FLAGGING) or tuple(labels)
+
+
 def check_label_set(labels: Sequence[str], flagging: Sequence[str]) -> None:
     """ValueError unless the labels are distinct words and those that flag are among them."""
     words = all(isinstance(label, str) and label.isidentifier() for label in labels)
     if not labels or not words or len(set(labels)) != len(labels):
         raise ValueError(f"expected labels to be distinct words (letters, digits, _), found {list(labels)}")
-    if strange := sorted(set(flagging) - set(labels)):
-        raise ValueError(f"expected flagging to name some of the labels {list(labels)}, found {strange}")
+    if not flagging or not set(flagging) <= set(labels):
+        raise ValueError(f"expected flagging to name some of the labels {list(labels)}, found {list(flagging)}")
 
 
 def encode_labels(names: Sequence[str]) -> list[float]:

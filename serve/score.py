@@ -41,7 +41,7 @@ class ClassifierEngine:
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """See Engine."""
-        return self.classifier.calibrate(self.classifier.predict_logits(sentences, batch_tokens=self.batch_tokens))
+        return self.classifier.predict_clean(sentences, batch_tokens=self.batch_tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from scipy.optimize import minimize
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
 from tocsin.model.article import length_corrected
-from tocsin.model.labels import FLAGGING
+from tocsin.model.labels import default_flagging
 from tocsin.training.evaluate import calibration_error
+from tocsin.training.example import UNKNOWN
 from tocsin.training.scored import Floats, Ints, Scored
 
 MIN_SENTENCES = 3
@@ -34,7 +35,7 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True, slots=True)
 class Articles:
-    """Articles as rows of their sentences' probabilities, with truth of shape (n_articles, n_labels)."""
+    """Articles as their sentences' probabilities, with truth (1, 0 or UNKNOWN) of shape (n_articles, n_labels)."""
 
     labels: tuple[str, ...]
     sentences: list[Floats]  # each of shape (n_sentences, n_labels)
@@ -52,15 +53,25 @@ class Articles:
 
 
 def make_articles(scored: Scored) -> Articles:
-    """Passages and documents with at least MIN_SENTENCES rows; what presumed calm text leaves unknown is no label."""
+    """Passages and documents with at least MIN_SENTENCES rows.
+
+    A label that no sentence has is absent where every sentence decides it, and unknown otherwise.
+    """
     groups: dict[tuple[str, str], list[int]] = {}
     for row, key in enumerate(zip(scored.sources, scored.groups, strict=True)):
         groups.setdefault((str(key[0]), str(key[1])), []).append(row)
     chosen = [rows for rows in groups.values() if len(rows) >= MIN_SENTENCES]
-    truth = np.array([(scored.targets[rows] == 1).any(axis=0) for rows in chosen], dtype=np.int64)
+    truth = np.array([_truth(scored.targets[rows]) for rows in chosen], dtype=np.int64)
     return Articles(
         scored.labels, [scored.probabilities[rows] for rows in chosen], truth.reshape(-1, len(scored.labels))
     )
+
+
+def _truth(targets: Ints) -> Ints:
+    """1, 0 or UNKNOWN a label for an article from its sentences' targets, shape (n_sentences, n_labels)."""
+    undecided = (targets == UNKNOWN).any(axis=0)
+    truth: Ints = np.where((targets == 1).any(axis=0), 1, np.where(undecided, UNKNOWN, 0))
+    return truth
 
 
 def fit_length_correction(articles: Articles) -> dict[str, float]:
@@ -72,13 +83,14 @@ def fit_length_correction(articles: Articles) -> dict[str, float]:
     scores, lengths = articles.scores(RULES["max"]), articles.lengths
     corrections = {}
     for column, label in enumerate(articles.labels):
-        truth, highest = articles.truth[:, column], scores[:, column]
+        known = articles.truth[:, column] != UNKNOWN
+        truth, highest, counts = articles.truth[known, column], scores[known, column], lengths[known]
         if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
             corrections[label] = 0.0
             continue
 
-        def loss(values: Floats, truth: Ints = truth, highest: Floats = highest) -> float:
-            p = np.clip(length_corrected(highest, lengths, float(values[0])), 1e-9, 1 - 1e-9)
+        def loss(values: Floats, truth: Ints = truth, highest: Floats = highest, counts: Floats = counts) -> float:
+            p = np.clip(length_corrected(highest, counts, float(values[0])), 1e-9, 1 - 1e-9)
             return -float(np.mean(truth * np.log(p) + (1 - truth) * np.log(1 - p)))
 
         fitted = float(minimize(loss, np.zeros(1), method="Nelder-Mead").x[0])
@@ -99,16 +111,18 @@ def article_metrics(
     ways["shipped"] = length_corrected(ways["max"], articles.lengths[:, None], weights)
     metrics = {"articles/rows": float(len(articles.sentences))}
     limits = np.array([thresholds[label] for label in articles.labels])
-    columns = [column for column, label in enumerate(articles.labels) if label in FLAGGING]
-    hot = articles.truth[:, columns].any(axis=1)
+    columns = [articles.labels.index(label) for label in default_flagging(articles.labels)]
+    hot = (articles.truth[:, columns] == 1).any(axis=1)
+    calm = (articles.truth[:, columns] == 0).all(axis=1)
     for name, scores in ways.items():
         flagged = (scores >= limits)[:, columns].any(axis=1)
-        for kind, rows in (("hot", hot), ("calm", ~hot)):
+        for kind, rows in (("hot", hot), ("calm", calm)):
             if rows.sum() >= MIN_POSITIVES:
                 metrics |= {f"articles/{name}/{kind}_flagged": float(flagged[rows].mean())}
                 metrics |= {f"articles/{kind}_rows": float(rows.sum())}
         for column, label in enumerate(articles.labels):
-            truth, values = articles.truth[:, column], scores[:, column]
+            known = articles.truth[:, column] != UNKNOWN
+            truth, values = articles.truth[known, column], scores[known, column]
             if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
                 continue
             base = f"articles/{name}/{label}"

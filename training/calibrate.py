@@ -19,14 +19,13 @@ DEFAULT_THRESHOLD = 0.5
 def fit_calibration(logits: Floats, targets: Ints, labels: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     """Scale and shift of each label's logit (Platt, 1999), by logistic regression on the known targets.
 
-    Both arrays have shape (n, n_labels). A label with too few rows of either kind keeps (1, 0).
+    Both arrays have shape (n, n_labels). A label with too few rows of either kind is left out.
     """
-    calibration = {}
+    calibration: dict[str, tuple[float, float]] = {}
     for column, label in enumerate(labels):
         known = targets[:, column] != UNKNOWN
         truth = targets[known, column]
         if min(truth.sum(), len(truth) - truth.sum()) < MIN_POSITIVES:
-            calibration[label] = (1.0, 0.0)
             continue
         fitted = LogisticRegression(C=1e6).fit(logits[known, column : column + 1], truth)
         calibration[label] = (float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
@@ -34,20 +33,29 @@ def fit_calibration(logits: Floats, targets: Ints, labels: tuple[str, ...]) -> d
 
 
 def choose_thresholds(
-    scored: Scored, sober: Floats, *, max_false_alarms: float, flagging: tuple[str, ...]
+    scored: Scored,
+    sober: Floats,
+    *,
+    max_false_alarms: float,
+    flagging: tuple[str, ...],
+    precision: float | None = None,
 ) -> dict[str, float]:
     """Thresholds of the highest mean F1 among those that flag at most ``max_false_alarms`` of the sober sentences.
 
     ``sober`` holds probabilities of sentences that carry no flagging label, shape (m, n_labels). Every division of the
     allowed alarms among the labels is tried, since some labels need more of them than others; a sentence that several
-    labels flag is one alarm.
+    labels flag is one alarm. With ``precision`` no threshold lies below the lowest that reaches it.
     """
-    chosen = {label: _bounded(best_f1_threshold(*scored.known(label))) for label in scored.labels}
+    least = {label: _least(scored, label, precision) for label in scored.labels}
+    chosen = {label: _bounded(limit) for label, limit in least.items()}
     bound = [label for label in scored.labels if label in flagging]
     allowed = int(max_false_alarms * len(sober))
     if not len(sober) or not bound:
         return chosen
-    options = {label: _options(scored, sober[:, scored.labels.index(label)], label, allowed) for label in bound}
+    options = {
+        label: _options(*scored.known(label), sober[:, scored.labels.index(label)], least[label], allowed)
+        for label in bound
+    }
     columns = [scored.labels.index(label) for label in bound]
     best: tuple[float, tuple[float, ...]] = (-1.0, ())
     for combination in itertools.product(*options.values()):
@@ -63,10 +71,17 @@ def choose_thresholds(
     return chosen | dict(zip(bound, best[1], strict=True))
 
 
-def _options(scored: Scored, sober: Floats, label: str, allowed: int) -> list[tuple[float, float]]:
-    """Threshold and F1 for each number of sober alarms from none to ``allowed``, without those that gain nothing."""
+def _least(scored: Scored, label: str, precision: float | None) -> float:
+    """The threshold of best F1, or of a precision; DEFAULT_THRESHOLD where few rows have the label."""
     scores, truth = scored.known(label)
-    best = best_f1_threshold(scores, truth)
+    if precision is None or truth.sum() < MIN_POSITIVES:
+        return best_f1_threshold(scores, truth)
+    found = threshold_for_precision(scores, truth, precision)
+    return THRESHOLD_RANGE[1] if found is None else found
+
+
+def _options(scores: Floats, truth: Ints, sober: Floats, best: float, allowed: int) -> list[tuple[float, float]]:
+    """Threshold and F1 for each number of sober alarms from none to ``allowed``, without those that gain nothing."""
     ranked = np.sort(sober)[::-1]
     options: list[tuple[float, float]] = []
     for alarms in range(min(allowed, len(ranked) - 1) + 1):

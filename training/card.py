@@ -14,8 +14,7 @@ from tocsin.model.checkpoint import Description
 from tocsin.training.adapters import CorpusCard, catalogue
 from tocsin.training.evaluate import BASELINE
 
-MIN_ROWS = 200  # of a language of the focus source before its figure stands in the card
-KNOWN_FAILURES = Path(__file__).parent / "pages" / "known_failures.md"  # what reading errors by hand has shown
+KNOWN_FAILURES = "known_failures.md"  # beside the weights: what reading errors by hand has shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,11 @@ def read_report(path: Path) -> Measured:
         raise ValueError(f"expected a report of 'tocsin evaluate' in {path}, found {error}") from error
 
 
-def model_card(name: str, description: Description, reports: Sequence[Measured]) -> str:
+def model_card(folder: Path, description: Description, reports: Sequence[Measured]) -> str:
     """Markdown with the hub's metadata, use, limits, data with licences, figures with intervals, and known failures.
 
-    ValueError when a report is of another model: a card must not mix figures.
+    The data are those of the run and of every run that it started from. ValueError when a report is of another model:
+    a card must not mix figures.
     """
     expected = f"@{description.fingerprint}"
     for report in reports:
@@ -56,18 +56,26 @@ def model_card(name: str, description: Description, reports: Sequence[Measured])
     environment = Environment(  # noqa: S701
         loader=PackageLoader("tocsin.training", "pages"), trim_blocks=True, lstrip_blocks=True
     )
-    sources = {key: card for key, card in catalogue().items() if key in description.training.get("sources", {})}
+    names = trained_on(description.training)
+    sources = {key: card for key, card in catalogue().items() if key in names}
+    failures = folder / KNOWN_FAILURES
     return environment.get_template("card.md.j2").render(
-        name=name,
+        name=folder.name,
         model=description,
         languages=languages(sources),
         sources=sources,
-        own=sorted(set(description.training.get("sources", {})) - set(sources)),
+        own=sorted(names - set(sources)),
         reports=[(report, list(label_rows(report.metrics))) for report in reports],
         sober=lambda report: list(sober_rows(report.metrics)),
         by_language=lambda report: dict(language_rows(report.metrics)),
-        failures=KNOWN_FAILURES.read_text(encoding="utf-8").strip(),
+        failures=failures.read_text(encoding="utf-8").strip() if failures.is_file() else "",
     )
+
+
+def trained_on(training: Mapping[str, Any]) -> set[str]:
+    """Names of the sources of a run and of those that it started from."""
+    names = set(training.get("sources", {}))
+    return names | (trained_on(training["parent"]) if training.get("parent") else set())
 
 
 def languages(sources: Mapping[str, CorpusCard]) -> list[str]:
@@ -79,9 +87,9 @@ def languages(sources: Mapping[str, CorpusCard]) -> list[str]:
 def label_rows(metrics: Mapping[str, float]) -> Iterator[dict[str, Any]]:
     """A row for each source and label over all languages, with the n-grams' F1 and AUC beside."""
     for key in sorted(metrics):
-        if key.startswith(BASELINE) or not key.endswith("/f1_low"):
-            continue
         base = key.removesuffix("/f1_low")
+        if key.startswith(BASELINE) or base == key or f"{base}/rows" not in metrics:
+            continue
         source, lang, label = base.split("/")
         if lang == "all":
             names = ("rows", "positives", "precision", "recall", "f1", "f1_low", "f1_high", "roc_auc")

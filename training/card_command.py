@@ -17,5 +17,5 @@ def card(model: str, reports: tuple[Path, ...], out: Path | None) -> None:
     from tocsin.training.card import model_card, read_report
 
     folder = resolve_checkpoint(model)
-    text = model_card(folder.name, read_description(folder), [read_report(path) for path in reports])
+    text = model_card(folder, read_description(folder), [read_report(path) for path in reports])
     (out or folder / "README.md").write_text(text, encoding="utf-8")

@@ -46,8 +46,11 @@ def train(
     from tocsin.training.run import say, train_seeds
     from tocsin.training.run import train as run_training
 
-    if (out / DESCRIPTION).exists() and not overwrite:
-        raise FileExistsError(f"expected no checkpoint in {out}, found one; choose another folder or pass --overwrite")
+    for folder in [out / f"seed-{seed}" for seed in seeds] or [out]:
+        if (folder / DESCRIPTION).exists() and not (overwrite or resume):
+            raise FileExistsError(
+                f"expected no checkpoint in {folder}, found one; choose another folder or pass --overwrite"
+            )
     if resume and seeds:
         raise ValueError("expected --resume or --seeds, found both; resume each seed's folder by itself")
     settings = load_config(config, overrides)

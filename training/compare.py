@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tocsin.training.scored import Ints, Scored
-
-SAMPLES = 2000
+from tocsin.training.bootstrap import SAMPLES, counts_of, drawn_counts, group_numbers, rates
+from tocsin.training.scored import Floats, Scored
 
 
 def compare(
@@ -22,48 +21,33 @@ def compare(
     """
     if list(one.texts) != list(other.texts) or one.labels != other.labels:
         raise ValueError("expected two models scored on the same rows with the same labels, found different ones")
-    _, numbers = np.unique(np.char.add(np.char.add(one.sources, "/"), one.groups), return_inverse=True)
-    size = int(numbers.max()) + 1
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(size, np.full(size, 1.0 / size), SAMPLES)
+    numbers, size = group_numbers(one)
+    given = one.reached(dict(limits_one)), other.reached(dict(limits_other))
+    labels = [label for column, label in enumerate(one.labels) if (one.targets[:, column] == 1).any()]
+    columns = [one.labels.index(label) for label in labels]
+    counts = [
+        counts_of(one.targets[:, column], chosen[:, column], numbers, size) for column in columns for chosen in given
+    ]
+    drawn = [rates(found)["f1"] for found in drawn_counts(counts, size, SAMPLES, seed)]
+    whole = [float(rates(found.sum(axis=1))["f1"]) for found in counts]
     metrics: dict[str, float] = {}
-    samples, points = [], []
-    for column, label in enumerate(one.labels):
-        truth = one.targets[:, column]
-        known = truth >= 0
-        if not (truth == 1).any():
-            continue
-        f1s = [
-            _f1(truth[known], given[known, column], numbers[known], size, drawn)
-            for given in (one.reached(dict(limits_one)), other.reached(dict(limits_other)))
-        ]
-        points.append([float(values[0]) for values in f1s])
-        samples.append(f1s[1][1:] - f1s[0][1:])
-        metrics |= _summary(label, points[-1], samples[-1])
-    if points:
-        metrics |= _summary("macro", [float(v) for v in np.mean(points, axis=0)], np.mean(samples, axis=0))
+    for place, label in enumerate(labels):
+        metrics |= _summary(label, whole[2 * place : 2 * place + 2], drawn[2 * place + 1] - drawn[2 * place])
+    if labels:
+        samples = np.mean(drawn[1::2], axis=0) - np.mean(drawn[::2], axis=0)
+        metrics |= _summary("macro", [float(np.mean(whole[::2])), float(np.mean(whole[1::2]))], samples)
     return metrics
 
 
-def _f1(truth: Ints, given: Ints, numbers: Ints, size: int, drawn: Ints) -> Ints:
-    """F1 on the rows as they are, then on each sample of groups; shape (1 + SAMPLES,)."""
-    counts = [
-        np.bincount(numbers, weights=mask, minlength=size)
-        for mask in ((truth == 1) & given, (truth == 0) & given, (truth == 1) & ~given)
-    ]
-    hits, alarms, misses = (np.concatenate([[count.sum()], drawn @ count]) for count in counts)
-    f1: Ints = 2 * hits / np.maximum(2 * hits + alarms + misses, 1)
-    return f1
-
-
-def _summary(name: str, points: list[float], samples: Ints) -> dict[str, float]:
+def _summary(name: str, points: list[float], samples: Floats) -> dict[str, float]:
     low, high = np.percentile(samples, [2.5, 97.5])
-    tail = min(float((samples <= 0).mean()), float((samples >= 0).mean()))
+    # One is added to both (Davison and Hinkley 1997): no number of samples shows that a chance is nil.
+    tail = min((samples <= 0).sum() + 1, (samples >= 0).sum() + 1) / (len(samples) + 1)
     return {
         f"{name}/one": points[0],
         f"{name}/other": points[1],
         f"{name}/difference": points[1] - points[0],
         f"{name}/low": float(low),
         f"{name}/high": float(high),
-        f"{name}/p": min(1.0, 2 * tail),
+        f"{name}/p": float(min(1.0, 2 * tail)),
     }

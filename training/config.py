@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.model.base import DEFAULT_BASE
-from tocsin.model.labels import FLAGGING, LABELS, check_label_set
+from tocsin.model.labels import LABELS, check_label_set, default_flagging
 from tocsin.training.adapters import ADAPTERS
 
 LORA, FULL = "lora", "full"
 REPORTERS = ("tensorboard", "mlflow")
+MONITORS = ("macro_average_precision", "macro_roc_auc")
+DEFAULT_CALIBRATION = "tocsin-regional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class TrainConfig:
     sources: dict[str, SourceConfig]
     corpora: str = "."  # folder of the public corpora; relative to the configuration file
     labels: tuple[str, ...] = LABELS
-    flagging: tuple[str, ...] = tuple(label for label in LABELS if label in FLAGGING)  # labels that raise a flag
+    flagging: tuple[str, ...] = default_flagging(LABELS)  # labels that raise a flag
     base: str = DEFAULT_BASE  # or a local folder, or a hub id
     allow_download: bool = False  # whether a base by hub id may be fetched; nothing else uses the network
     start_from: str | None = None  # checkpoint folder of an earlier run; relative to the configuration file
@@ -79,11 +81,15 @@ class TrainConfig:
     twin_weight: float = 0.0  # of the ranking loss over near-twin pairs, see losses.py
     augmentation: Augmentation = field(default_factory=Augmentation)
     label_weights: dict[str, float] = field(default_factory=dict)  # of the loss of positives; 1 when not given
-    language_weights: dict[str, float] = field(default_factory=dict)  # of a row's chance to be drawn; 1 when not given
-    positive_weights: dict[str, float] = field(default_factory=dict)  # the same for rows that have the label
-    calibrate_on: str = "tocsin-regional"  # source whose validation rows fit calibration and thresholds; all if absent
+    # Of a row's chance to be among the max_rows of its source, by language and by positive label; 1 when not given.
+    language_weights: dict[str, float] = field(default_factory=dict)
+    positive_weights: dict[str, float] = field(default_factory=dict)
+    calibrate_on: str = (
+        DEFAULT_CALIBRATION  # source whose validation rows fit calibration and thresholds; all if absent
+    )
     max_false_alarms: float = 0.005  # share of sober validation sentences that thresholds may flag
-    monitor: str = "macro_average_precision"  # of the validation rows of calibrate_on; higher is better
+    target_precision: float | None = None  # thresholds of at least this precision on validation, instead of best F1
+    monitor: str = MONITORS[0]  # of the validation rows of calibrate_on; higher is better
     patience: int | None = None  # checks without progress before training stops; the best checkpoint is then kept
     save_steps: int = 500  # between checkpoints (and, with patience, checks)
     report_to: tuple[str, ...] = ()  # among REPORTERS
@@ -100,6 +106,15 @@ class TrainConfig:
         self._check_ranges()
         if self.method not in (LORA, FULL):
             raise ValueError(f"expected method {LORA!r} or {FULL!r}, found {self.method!r}")
+        if self.monitor not in MONITORS:
+            raise ValueError(f"expected monitor among {list(MONITORS)}, found {self.monitor!r}")
+        if self.calibrate_on not in {*self.sources, DEFAULT_CALIBRATION}:
+            raise ValueError(
+                f"expected calibrate_on among the sources {sorted(self.sources)}, found {self.calibrate_on!r}"
+            )
+        weights = [*self.label_weights.values(), *self.language_weights.values(), *self.positive_weights.values()]
+        if any(weight <= 0.0 for weight in weights):
+            raise ValueError(f"expected weights above 0, found {min(weights)}")
         if strange := sorted(set(self.report_to) - set(REPORTERS)):
             raise ValueError(f"expected report_to among {list(REPORTERS)}, found {strange}")
         for name in ("label_weights", "positive_weights"):
@@ -116,7 +131,7 @@ class TrainConfig:
             "lora_rank",
             "save_steps",
         ):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+            if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} of at least 1, found {getattr(self, name)}")
         for name in ("warmup_fraction", "dropout", "label_smoothing", "max_false_alarms"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -182,7 +197,7 @@ def _make(values: dict[str, Any], path: Path) -> TrainConfig:
         if name in values:
             values[name] = (values[name],) if isinstance(values[name], str) else tuple(values[name])
     if "labels" in values and "flagging" not in values:
-        values["flagging"] = tuple(label for label in values["labels"] if label in FLAGGING)
+        values["flagging"] = default_flagging(values["labels"])
     config: TrainConfig = _table(TrainConfig, values, "", path)
     sources = {
         name: dataclasses.replace(source, path=str((path.parent / source.path).resolve())) if source.path else source
@@ -198,6 +213,12 @@ def _table(kind: type[Any], values: Mapping[str, Any], name: str, path: Path) ->
     if not isinstance(values, Mapping) or set(values) - known:
         found = sorted(set(values) - known) if isinstance(values, Mapping) else values
         raise ValueError(f"expected the keys {sorted(known)} {f'in [{name}] ' if name else ''}of {path}, found {found}")
+    for item in dataclasses.fields(kind):
+        value, usual = values.get(item.name), item.default
+        if value is not None and isinstance(usual, (bool, int, float, str)):
+            fits = type(value) is type(usual) or (isinstance(usual, float) and type(value) is int)
+            if not fits:
+                raise ValueError(f"expected {type(usual).__name__} for {item.name} in {path}, found {value!r}")
     try:
         return kind(**values)
     except TypeError as error:

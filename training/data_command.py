@@ -107,9 +107,10 @@ def export(
     scores = classifier.predict_proba([str(row["text"]) for row in texts])
     other = None
     if against is not None:
-        other = RhetoricClassifier.from_pretrained(against, device=device).predict_proba(
-            [str(row["text"]) for row in texts]
-        )
+        second = RhetoricClassifier.from_pretrained(against, device=device)
+        if second.labels != classifier.labels:
+            raise ValueError(f"expected two models of the same labels, found {classifier.labels} and {second.labels}")
+        other = second.predict_proba([str(row["text"]) for row in texts])
     first = ranking(scores, classifier.thresholds, order, other=other)[:limit]
     tasks = make_tasks([texts[row] for row in first], scores[first], classifier.thresholds, classifier.model_id)
     out.write_text(json.dumps(tasks, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -18,14 +18,13 @@ from sklearn.metrics import (
 )
 
 from tocsin.model.script import main_script
+from tocsin.training.bootstrap import intervals_of
 from tocsin.training.sampling import is_pair
 from tocsin.training.scored import Floats, Ints, Mask, Scored
 
-PRIMARY_METRIC = "tocsin-regional/all/macro/f1"
 SOBER_SOURCES = frozenset({"regional-news-ud", "osce-trilingual"})
 PRESUMED_CALM_SOURCES = SOBER_SOURCES | {"parlasent-bcs"}
 MIN_CLASS_ROWS = 10  # positives and negatives that a slice needs before it is reported
-BOOTSTRAP_SAMPLES = 2000
 CALIBRATION_BINS = 10
 BASELINE = "baseline/"  # before the keys of the n-grams that stand beside a classifier
 LENGTHS = ((12, "under 12 words"), (23, "12 to 22 words"), (10**6, "over 22 words"))
@@ -51,11 +50,11 @@ def label_metrics(
 ) -> dict[str, float]:
     """Metrics of each label; labels with few rows of either class are left out rather than reported as noise.
 
-    F1, precision and recall use the thresholds; ``f1_low`` and ``f1_high`` bound the 95% bootstrap interval of F1.
-    "macro/f1" is the mean over the labels, given only when none is left out.
+    F1, precision and recall use the thresholds. "macro/f1" is the mean over the labels, given only when none is left
+    out. ``f1_low`` and ``f1_high`` and so on bound 95% intervals (see bootstrap.py).
     """
     metrics: dict[str, float] = {}
-    f1s: list[float] = []
+    f1s: dict[str, float] = {}
     for label in scored.labels:
         values, truth = scored.known(label)
         positives = int(truth.sum())
@@ -74,31 +73,19 @@ def label_metrics(
             "calibration_error": calibration_error(values, truth),
             "brier": brier_score_loss(truth, values),
         }
-        if intervals:
-            found["f1_low"], found["f1_high"] = f1_interval(truth, given, seed=0)
-        f1s.append(float(found["f1"]))
+        f1s[label] = float(found["f1"])
         metrics |= {f"{prefix}/{label}/{name}": float(value) for name, value in found.items()}
     if len(f1s) == len(scored.labels):
-        metrics[f"{prefix}/macro/f1"] = float(np.mean(f1s))
+        metrics[f"{prefix}/macro/f1"] = float(np.mean(list(f1s.values())))
+    if intervals and f1s:
+        bounds = intervals_of(scored, thresholds, tuple(f1s))
+        metrics |= {f"{prefix}/{name}": value for name, value in bounds.items()}
     return metrics
 
 
 def headline(metrics: Mapping[str, float]) -> dict[str, float]:
     """What a comparison of runs looks at first: F1, average precision and ROC AUC of each label, and macro-F1."""
     return {k: v for k, v in metrics.items() if k.rsplit("/", 1)[-1] in ("f1", "average_precision", "roc_auc")}
-
-
-def f1_interval(truth: Ints, given: Ints, seed: int) -> tuple[float, float]:
-    """95% bootstrap interval of F1 over rows drawn with replacement.
-
-    Only hits, false alarms and misses enter F1, so their counts are drawn (a multinomial) instead of the rows.
-    """
-    hits, alarms, misses = (int((mask).sum()) for mask in (truth & given, ~truth & given & 1, truth & ~given & 1))
-    count = len(truth)
-    shares = np.array([hits, alarms, misses, count - hits - alarms - misses]) / count
-    drawn = np.random.default_rng(seed).multinomial(count, shares, BOOTSTRAP_SAMPLES)
-    values = 2 * drawn[:, 0] / np.maximum(2 * drawn[:, 0] + drawn[:, 1] + drawn[:, 2], 1)
-    return float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))
 
 
 def calibration_error(probabilities: Floats, truth: Ints) -> float:
@@ -212,7 +199,7 @@ def summary_lines(metrics: Mapping[str, float], labels: Sequence[str]) -> list[s
             continue
         base, metric = key.rsplit("/", 1)
         source, lang = key.split("/")[:2]
-        if metric == "f1_low":
+        if metric == "f1_low" and f"{base}/rows" in metrics:
             lines.append(
                 f"{source:24} {lang:8} {base.split('/')[2]:12} n={metrics[base + '/rows']:.0f} "
                 f"pos={metrics[base + '/positives']:.0f} "
@@ -224,7 +211,8 @@ def summary_lines(metrics: Mapping[str, float], labels: Sequence[str]) -> list[s
         elif metric == "flagged_per_1000":
             lines.append(f"{source:24} {lang:8} flagged {metrics[key]:.1f} of 1,000 (n={metrics[base + '/rows']:.0f})")
         elif key == f"{source}/{lang}/macro/f1" and source != "slice":
-            lines.append(f"{source:24} {lang:8} macro-F1 of {len(labels)} labels {metrics[key]:.3f}")
+            ends = "/".join(f"{metrics[end]:.3f}" for end in (f"{key}_low", f"{key}_high") if end in metrics)
+            lines.append(f"{source:24} {lang:8} macro-F1 of {len(labels)} labels {metrics[key]:.3f} [{ends}]")
     if metrics.get("twins/pairs"):
         lines.append(
             f"near-twin pairs ({metrics['twins/pairs']:.0f}): both right {metrics['twins/both_right']:.3f}, "

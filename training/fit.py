@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import save_file
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
 from transformers.trainer_callback import TrainerCallback
@@ -27,7 +27,7 @@ from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, load_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
-from tocsin.training.config import FULL, LORA, TrainConfig
+from tocsin.training.config import FULL, LORA, MONITORS, TrainConfig
 from tocsin.training.losses import masked_loss, twin_loss
 from tocsin.training.mixture import Mixture
 from tocsin.training.sampling import EpochBatches, TrainingTexts, collate
@@ -60,11 +60,13 @@ def fit(
         train_dataset=training,
         eval_dataset=TrainingTexts(validation, tokenizer, config),
         data_collator=functools.partial(collate, pad_id=int(tokenizer.pad_token_id)),
-        compute_metrics=macro_average_precision,
+        compute_metrics=ranking_metrics,
         callbacks=[*EXTRA_CALLBACKS, *([EarlyStoppingCallback(config.patience)] if config.patience else [])],
     )
     folder = out / CHECKPOINTS
-    last = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, which a later resumption would take for ours
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
     return trained_tensors(network, config)
 
@@ -150,15 +152,17 @@ def parameter_groups(network: torch.nn.Module, config: TrainConfig) -> list[dict
     return [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
 
 
-def macro_average_precision(predictions: EvalPrediction) -> dict[str, float]:
-    """Mean over the labels of average precision: needs no threshold, and rare labels count as much as others."""
+def ranking_metrics(predictions: EvalPrediction) -> dict[str, float]:
+    """Means over the labels that need no threshold, keys MONITORS: rare labels count as much as others."""
     logits, targets = np.asarray(predictions.predictions), np.asarray(predictions.label_ids)
     values = []
     for column in range(targets.shape[1]):
         known = targets[:, column] >= 0
-        if known.any() and targets[known, column].any():
-            values.append(average_precision_score(targets[known, column], logits[known, column]))
-    return {"macro_average_precision": float(np.mean(values)) if values else 0.0}
+        truth, scores = targets[known, column], logits[known, column]
+        if 0 < truth.sum() < len(truth):
+            values.append((average_precision_score(truth, scores), roc_auc_score(truth, scores)))
+    means = np.mean(values, axis=0) if values else np.zeros(len(MONITORS))
+    return dict(zip(MONITORS, map(float, means), strict=True))
 
 
 def make_network(config: TrainConfig) -> RhetoricNetwork:
@@ -234,6 +238,7 @@ def _arguments(config: TrainConfig, out: Path, device: torch.device) -> Training
         load_best_model_at_end=watched,
         metric_for_best_model=config.monitor if watched else None,
         greater_is_better=True if watched else None,
+        restore_callback_states_from_checkpoint=watched,
         label_names=["targets"],
         remove_unused_columns=False,
         dataloader_pin_memory=device.type != "cpu",
@@ -248,9 +253,3 @@ def _check_reporters(config: TrainConfig) -> None:
     for name in config.report_to:
         if importlib.util.find_spec(name) is None:
             raise ValueError(f"expected the package {name} for report_to, found none; install it or drop it")
-
-
-def steps_of(config: TrainConfig, mixture: Mixture) -> int:
-    """Optimiser steps of a run."""
-    batches = len(EpochBatches(mixture.train, [1] * len(mixture.train), config))
-    return config.epochs * math.ceil(batches / config.accumulation)

@@ -51,7 +51,10 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     name = path.name.removesuffix(".gz").lower()
     if name.endswith((".csv", ".tsv")):
         with open_text(path) as stream:
-            yield from csv.DictReader(stream, delimiter="\t" if name.endswith(".tsv") else ",")
+            for row in csv.DictReader(stream, delimiter="\t" if name.endswith(".tsv") else ",", strict=True):
+                if None in row or None in row.values():
+                    raise ValueError(f"expected as many cells as columns in {path}, found another number in {row}")
+                yield row
     elif name.endswith((".jsonl", ".ndjson")):
         yield from read_json_lines(path)
     elif name.endswith(".parquet"):
@@ -59,7 +62,10 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
             yield from batch.to_pylist()
     elif name.endswith(".json"):
         with open_text(path) as stream:
-            items = json.load(stream)
+            try:
+                items = json.load(stream)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"expected JSON in {path}, found {error}") from error
         if not isinstance(items, list):
             raise ValueError(f"expected a list of objects in {path}, found {type(items).__name__}")
         yield from read_export(items) if is_export(items) else items
@@ -73,7 +79,7 @@ def _example(row: Mapping[str, Any], labels: Sequence[str], source: str) -> Exam
         raise ValueError(
             f"expected text in the column 'text', found {text!r} among the columns {sorted(map(str, row))}"
         )
-    group = str(row.get("group") or text)
+    group = text if row.get("group") in (None, "") else str(row["group"])
     split = str(row.get("split") or split_of(source, group))
     if split not in SPLITS:
         raise ValueError(f"expected split to be one of {', '.join(SPLITS)}, found {split!r}")

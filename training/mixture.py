@@ -13,18 +13,19 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import Dataset, DatasetDict, load_from_disk
 
-from tocsin.model import languages, normalise
+from tocsin.model import languages, normalise, script
 from tocsin.model import model_text as model_text_module
 from tocsin.model.base import cache_folder, file_sha256
 from tocsin.model.languages import code_of
 from tocsin.model.model_text import model_text
-from tocsin.training import adapters, dedupe, labelled_files, records
+from tocsin.training import adapters, agreement, dedupe, label_studio, labelled_files, records
+from tocsin.training import example as example_module
 from tocsin.training.adapters import ADAPTERS
 from tocsin.training.config import TrainConfig
 from tocsin.training.dedupe import fold, later_copies, near_copies
@@ -66,7 +67,9 @@ def build_mixture(config: TrainConfig, *, cache: bool = True) -> Mixture:
     if cache and (folder / FACTS).is_file():
         return _load(folder)
     dropped: Counter[str] = Counter()
-    examples = list(_usable(read_sources(config), config.labels, dropped))
+    # Held-out rows first: of two copies the one that would be tested on stays.
+    found = sorted(read_sources(config), key=lambda row: SPLITS[::-1].index(row.split))
+    examples = list(_usable(found, config.labels, dropped))
     parts = {split: [e for e in examples if e.split == split] for split in SPLITS}
     parts[VALIDATION] = _of_other_groups(parts[VALIDATION], parts[TEST], dropped)
     parts[VALIDATION] = _without(parts[VALIDATION], parts[TEST], "validation row near a test row", dropped)
@@ -110,11 +113,11 @@ def check_leaks(parts: dict[str, list[Example]]) -> None:
                     f"expected every group in one split, found {row.group!r} of {row.source} in {home} and {split}; "
                     "let its adapter split by group"
                 )
-    held_out = parts[VALIDATION] + parts[TEST]
-    flags = near_copies([row.text for row in parts[TRAIN]], (row.text for row in held_out))
-    if any(flags):
-        row = parts[TRAIN][flags.index(True)]
-        raise LeakError(f"expected no near-copies across splits, found {row.text[:80]!r} of {row.source}; drop it")
+    for rows, held_out in ((parts[TRAIN], parts[VALIDATION] + parts[TEST]), (parts[VALIDATION], parts[TEST])):
+        flags = near_copies([row.text for row in rows], (row.text for row in held_out))
+        if any(flags):
+            row = rows[flags.index(True)]
+            raise LeakError(f"expected no near-copies across splits, found {row.text[:80]!r} of {row.source}; drop it")
 
 
 def _share(group: str) -> float:
@@ -164,18 +167,34 @@ def _mixture(parts: dict[str, list[Example]], labels: tuple[str, ...], dropped: 
     digest = hashlib.sha256()
     sets = {}
     for split, rows in parts.items():
-        columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-        columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
-        for row, known in zip(rows, columns["targets"], strict=True):
+        sets[split] = make_dataset(rows, labels)
+        for row, known in zip(rows, sets[split]["targets"], strict=True):
             digest.update(json.dumps([split, row.source, row.text, known], ensure_ascii=False).encode())
-        sets[split] = Dataset.from_dict(columns)
     return Mixture(sets[TRAIN], sets[VALIDATION], sets[TEST], labels, digest.hexdigest(), dict(dropped))
+
+
+def make_dataset(rows: Sequence[Example], labels: tuple[str, ...]) -> Dataset:
+    """Rows with the columns COLUMNS and ``targets``."""
+    columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
+    return Dataset.from_dict(columns)
 
 
 def _key(config: TrainConfig) -> str:
     """Hash of the code, the choice of sources and labels, and every file that may be read."""
-    modules = (adapters, dedupe, labelled_files, records, normalise, languages, model_text_module)
-    code = [Path(__file__), *(Path(str(module.__file__)) for module in modules)]
+    modules = (
+        adapters,
+        dedupe,
+        labelled_files,
+        label_studio,
+        records,
+        agreement,
+        example_module,
+        normalise,
+        script,
+        languages,
+    )
+    code = [Path(__file__), *(Path(str(module.__file__)) for module in (*modules, model_text_module))]
     code += sorted(Path(str(adapters.__file__)).parent.glob("*.py"))
     files = sorted(records.CORPUS.rglob("*.jsonl"))
     for name, source in config.sources.items():
@@ -206,4 +225,6 @@ def _save(mixture: Mixture, folder: Path) -> None:
 def _load(folder: Path) -> Mixture:
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     sets = load_from_disk(folder)
-    return Mixture(sets[TRAIN], sets[VALIDATION], sets[TEST], tuple(facts["labels"]), facts["sha256"], facts["dropped"])
+    empty = Dataset.from_dict({name: [] for name in (*COLUMNS, "targets")})
+    train, validation, test = (sets[split] if split in sets else empty for split in (TRAIN, VALIDATION, TEST))
+    return Mixture(train, validation, test, tuple(facts["labels"]), facts["sha256"], facts["dropped"])

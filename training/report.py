@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import subprocess
@@ -24,7 +25,7 @@ from tocsin.training.config import TrainConfig, load_config
 from tocsin.training.evaluate import BASELINE, PRESUMED_CALM_SOURCES, evaluate
 from tocsin.training.example import TEST, UNKNOWN, VALIDATION
 from tocsin.training.labelled_files import read_labelled
-from tocsin.training.mixture import COLUMNS, Mixture, build_mixture
+from tocsin.training.mixture import Mixture, build_mixture, make_dataset
 from tocsin.training.report_page import write_page
 from tocsin.training.robustness import fairness, invariance, neutral_identity, outlet_names
 from tocsin.training.run import thresholds_of
@@ -78,7 +79,7 @@ def make_report(
         rows = file_rows(data, classifier.labels, split or ALL)
         scored = score_rows(classifier, rows, classifier.labels)
         return _report(classifier, scored, {"data": data.name, "split": split or ALL}, focus=data.stem)
-    config = load_config(data)
+    config = _config_of(data, classifier.labels)
     mixture = build_mixture(config)
     chosen = split or VALIDATION
     scored = score_rows(classifier, _part(mixture, chosen), config.labels)
@@ -94,7 +95,7 @@ def labelled_rows(data: Path, labels: tuple[str, ...], split: str | None) -> Dat
     """Rows of a configuration's split, or of a labelled file."""
     if data.suffix != ".toml":
         return file_rows(data, labels, split or ALL)
-    return _part(build_mixture(load_config(data)), split or VALIDATION)
+    return _part(build_mixture(_config_of(data, labels)), split or VALIDATION)
 
 
 def file_rows(path: Path, labels: tuple[str, ...], split: str) -> Dataset:
@@ -102,10 +103,15 @@ def file_rows(path: Path, labels: tuple[str, ...], split: str) -> Dataset:
     rows = [row for row in read_labelled(path, labels, source=path.stem) if split in (ALL, row.split)]
     if not rows:
         raise ValueError(f"expected rows of the split {split!r} in {path}, found none; pass --split all")
-    columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    columns["text"] = [model_text(row.text, code_of(row.lang)) for row in rows]
-    columns["targets"] = [[row.targets.get(label, UNKNOWN) for label in labels] for row in rows]
-    return Dataset.from_dict(columns)
+    cleaned = [dataclasses.replace(row, text=model_text(row.text, code_of(row.lang))) for row in rows]
+    return make_dataset(cleaned, labels)
+
+
+def _config_of(data: Path, labels: tuple[str, ...]) -> TrainConfig:
+    config = load_config(data)
+    if config.labels != labels:
+        raise ValueError(f"expected a model of the labels {config.labels} of {data}, found one of {labels}")
+    return config
 
 
 def _agendas(classifier: RhetoricClassifier, corpora: Path, split: str) -> dict[str, float]:
@@ -116,8 +122,8 @@ def _agendas(classifier: RhetoricClassifier, corpora: Path, split: str) -> dict[
     for article in news_agendas(corpora):
         found = prepare(article.text, title=article.title, language="en").sentences
         if article.split == split and found:
-            sentences.append(classifier.predict_proba([sentence.clean for sentence in found]))
-            truth.append([int(getattr(article, label, False)) for label in classifier.labels])
+            sentences.append(classifier.predict_clean([sentence.clean for sentence in found]))
+            truth.append([int(getattr(article, label, UNKNOWN)) for label in classifier.labels])
     articles = Articles(classifier.labels, sentences, np.array(truth, dtype=np.int64))
     corrections = dict.fromkeys(classifier.labels, 0.0) | classifier.description.length_corrections
     metrics = article_metrics(articles, classifier.thresholds, corrections)
@@ -173,9 +179,18 @@ def _report(
 
 
 def _origin(thresholds: Mapping[str, float]) -> dict[str, str]:
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607 - whichever git the user has
     return {
         "thresholds": ", ".join(f"{label} {value:g}" for label, value in thresholds.items()),
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": found.stdout.strip() or "not in a repository",
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    """Of the repository that this code stands in."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed arguments
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

@@ -8,24 +8,27 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 
 from tocsin.model import RhetoricClassifier
 from tocsin.model.base import WEIGHTS, file_sha256, load_encoder, load_tokenizer, resolve_base
-from tocsin.model.checkpoint import Description
+from tocsin.model.checkpoint import Description, read_description
 from tocsin.model.network import RhetoricNetwork, load_tensors
 from tocsin.training.articles import fit_length_correction, make_articles
 from tocsin.training.calibrate import choose_thresholds, fit_calibration
 from tocsin.training.config import TrainConfig
-from tocsin.training.evaluate import SOBER_SOURCES, headline, label_metrics
+from tocsin.training.evaluate import PRESUMED_CALM_SOURCES, SOBER_SOURCES, headline, label_metrics
 from tocsin.training.fit import adapter_of, fit
 from tocsin.training.mixture import Mixture, build_mixture
 from tocsin.training.scored import Floats, Scored, score_rows
 
 VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
 CONFIG, SEEDS = "config.json", "seeds.json"
+AFTER_TRAINING = frozenset({"max_false_alarms", "target_precision", "calibrate_on", "report_to"})
 
 Progress = Callable[[str], None]
 
@@ -40,15 +43,17 @@ def train(
 ) -> RhetoricClassifier:
     """Train, calibrate and save; the classifier as it was saved in ``out``.
 
-    The configuration used is saved beside it before training begins; ValueError when ``resume`` finds another one.
+    The configuration used is saved beside it before training begins. ValueError when ``resume`` finds one that would
+    give other weights, or other data.
     """
-    _save_config(config, out, resume=resume)
     mixture = build_mixture(config)
+    _save_config(config, mixture, out, resume=resume)
     progress(f"rows: train {len(mixture.train)}, validation {len(mixture.validation)}, test {len(mixture.test)}")
     progress(f"left out: {mixture.dropped}")
     tensors = fit(config, mixture, out, device=device, resume=resume)
     classifier = make_classifier(config, tensors, mixture.sha256, device=device)
-    calibrated = calibrate(classifier, mixture, config)
+    classifier.save_pretrained(out)  # an hour's work is safe even if no thresholds can be found
+    calibrated = calibrate(classifier, mixture, config, progress=progress)
     calibrated.save_pretrained(out)
     progress(f"saved {out} as {calibrated.model_id}, thresholds {calibrated.thresholds}")
     return calibrated
@@ -58,12 +63,13 @@ def train_seeds(
     config: TrainConfig, seeds: Sequence[int], out: Path, *, device: str | None = None, progress: Progress = say
 ) -> dict[str, float]:
     """Train one run a seed into ``out``/seed-N; mean and standard deviation of what validation says of each label."""
+    if len(seeds) < 2:
+        raise ValueError(f"expected at least two seeds for a standard deviation, found {list(seeds)}; add one")
     runs = []
     for seed in seeds:
         chosen = dataclasses.replace(config, seed=seed)
         classifier = train(chosen, out / f"seed-{seed}", device=device, progress=progress)
-        mixture = build_mixture(chosen)
-        rows = mixture.validation.select(_calibration_rows(mixture, config))
+        rows = validation_rows(build_mixture(chosen), config)
         scored = score_rows(classifier, rows, config.labels)
         runs.append(headline(label_metrics(scored, classifier.thresholds, "validation", intervals=False)))
     names = sorted(set.intersection(*(set(values) for values in runs)))
@@ -90,43 +96,45 @@ def make_classifier(
         flagging=config.flagging,
         data_sha256=data_sha256,
         versions={name: importlib.metadata.version(name) for name in VERSIONED},
-        training=config.as_dict(),
+        training=config.as_dict() | ({"parent": parent.training} if (parent := parent_of(config)) else {}),
     )
     network = RhetoricNetwork(load_encoder(base), len(config.labels))
     load_tensors(network, tensors, adapter.alpha / adapter.rank if adapter else None)
     return RhetoricClassifier(network, load_tokenizer(base), description, device=device, tensors=tensors)
 
 
-def calibrate(classifier: RhetoricClassifier, mixture: Mixture, config: TrainConfig) -> RhetoricClassifier:
+def calibrate(
+    classifier: RhetoricClassifier, mixture: Mixture, config: TrainConfig, *, progress: Progress = say
+) -> RhetoricClassifier:
     """The classifier with calibration, thresholds and article corrections from the validation rows.
 
     Calibration follows the source that the configuration names, all validation rows where it is absent. Sober rows
-    bound the false alarms.
+    bound the false alarms. A label with too few rows keeps what the checkpoint had that training started from.
     """
     rows = mixture.validation
     chosen = _calibration_rows(mixture, config)
     logits: Floats = classifier.predict_logits(list(rows["text"]))
     targets = np.array(list(rows["targets"]), dtype=np.int64).reshape(-1, len(config.labels))
-    calibration = fit_calibration(logits[chosen], targets[chosen], config.labels)
-    calibrated = RhetoricClassifier(
-        classifier.network,
-        classifier.tokenizer,
-        dataclasses.replace(classifier.description, calibration=calibration),
-        device=classifier.device,
-        tensors=classifier.tensors,
-    )
+    fitted = fit_calibration(logits[chosen], targets[chosen], config.labels)
+    parent = parent_of(config)
+    if missing := [label for label in config.labels if label not in fitted]:
+        kept = "kept from the parent" if parent else "left at scale 1 and threshold 0.5"
+        progress(f"too few validation rows to calibrate {', '.join(missing)}: {kept}")
+    before = parent.calibration if parent else dict.fromkeys(config.labels, (1.0, 0.0))
+    calibrated = _described(classifier, calibration=dict(before) | fitted)
     scored = score_rows(calibrated, rows, config.labels)
-    corrections = fit_length_correction(make_articles(scored))
-    chosen_description = dataclasses.replace(
-        calibrated.description, thresholds=thresholds_of(scored, config), length_corrections=corrections
-    )
-    return RhetoricClassifier(
-        classifier.network,
-        classifier.tokenizer,
-        chosen_description,
-        device=classifier.device,
-        tensors=classifier.tensors,
-    )
+    thresholds = thresholds_of(scored, config)
+    thresholds |= {label: parent.thresholds[label] for label in missing} if parent else {}
+    articles = scored.take(np.isin(scored.sources, [config.calibrate_on, *PRESUMED_CALM_SOURCES]))
+    corrections = fit_length_correction(make_articles(articles))
+    if parent and not any(corrections.values()):
+        corrections = dict(parent.length_corrections)
+    return _described(calibrated, thresholds=thresholds, length_corrections=corrections)
+
+
+def parent_of(config: TrainConfig) -> Description | None:
+    """Description of the checkpoint that training starts from."""
+    return read_description(Path(config.start_from)) if config.start_from else None
 
 
 def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
@@ -139,7 +147,13 @@ def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
         validation.probabilities[sober],
         max_false_alarms=config.max_false_alarms,
         flagging=config.flagging,
+        precision=config.target_precision,
     )
+
+
+def validation_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
+    """Validation rows of the source that calibration follows, all of them where it is absent."""
+    return mixture.validation.select(_calibration_rows(mixture, config))
 
 
 def _calibration_rows(mixture: Mixture, config: TrainConfig) -> list[int]:
@@ -148,10 +162,29 @@ def _calibration_rows(mixture: Mixture, config: TrainConfig) -> list[int]:
     return chosen or list(range(len(sources)))
 
 
-def _save_config(config: TrainConfig, out: Path, *, resume: bool) -> None:
+def _described(classifier: RhetoricClassifier, **changes: Any) -> RhetoricClassifier:  # noqa: ANN401 - fields of Description
+    return RhetoricClassifier(
+        classifier.network,
+        classifier.tokenizer,
+        dataclasses.replace(classifier.description, **changes),
+        device=classifier.device,
+        tensors=classifier.tensors,
+    )
+
+
+def _save_config(config: TrainConfig, mixture: Mixture, out: Path, *, resume: bool) -> None:
+    """Settings that only choose thresholds may change between a run and its resumption."""
     out.mkdir(parents=True, exist_ok=True)
-    path, values = out / CONFIG, json.loads(json.dumps(config.as_dict()))
-    if resume and path.is_file() and (before := json.loads(path.read_text())) != values:
-        changed = sorted(key for key in values if values[key] != before.get(key))
-        raise ValueError(f"expected the configuration that {path} was begun with, found other {changed}; undo them")
+    parent = parent_of(config)
+    values = config.as_dict() | {
+        "data_sha256": mixture.sha256,
+        "parent_sha256": parent.weights_sha256 if parent else "",
+    }
+    values = json.loads(json.dumps(values))
+    path = out / CONFIG
+    if resume and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = sorted(key for key in values if values[key] != before.get(key) and key not in AFTER_TRAINING)
+        if changed:
+            raise ValueError(f"expected the configuration that {path} was begun with, found other {changed}; undo them")
     path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

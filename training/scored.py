@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from datasets import Dataset
 
-from tocsin.model.labels import FLAGGING
+from tocsin.model.labels import default_flagging
 from tocsin.training.example import UNKNOWN
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +23,10 @@ class Scorer(Protocol):
     """Anything that gives probabilities: the classifier, or a baseline."""
 
     def predict_proba(self, sentences: Sequence[str], /) -> Floats:
-        """Probabilities, shape (n, n_labels)."""
+        """Probabilities for sentences as printed, shape (n, n_labels)."""
+
+    def predict_clean(self, sentences: Sequence[str], /) -> Floats:
+        """The same for the rows of a mixture, which are as the network reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,8 @@ class Scored:
 
     @property
     def flagging(self) -> list[int]:
-        """Columns of the labels that raise a flag; of all labels where none of ours is among them."""
-        ours = [column for column, label in enumerate(self.labels) if label in FLAGGING]
-        return ours or list(range(len(self.labels)))
+        """Columns of the labels that raise a flag by default."""
+        return [self.labels.index(label) for label in default_flagging(self.labels)]
 
 
 def score_rows(scorer: Scorer, rows: Dataset, labels: tuple[str, ...]) -> Scored:
@@ -84,4 +86,4 @@ def score_rows(scorer: Scorer, rows: Dataset, labels: tuple[str, ...]) -> Scored
         )
     }
     targets = np.array(list(rows["targets"]), dtype=np.int64).reshape(-1, len(labels))
-    return Scored(labels, scorer.predict_proba(texts), targets, np.array(texts, dtype=np.str_), **columns)
+    return Scored(labels, scorer.predict_clean(texts), targets, np.array(texts, dtype=np.str_), **columns)

@@ -9,6 +9,7 @@ import pytest
 
 from tocsin.model.checkpoint import read_description
 from tocsin.serve.main import main
+from tocsin.training.card import model_card, trained_on
 
 HOT = ("We will drive them out of the valley", "They are vermin and must go", "Take the town back by force")
 CALM = ("The council met about the valley road", "They repaired the old bridge", "The town opened a library")
@@ -51,6 +52,18 @@ def test_a_csv_trains_is_measured_and_gets_a_card(project: Path, capsys: pytest.
     assert "### test" in card
     assert f"| mine | divisive | 40 | 20 | {metrics['mine/all/divisive/precision']:.2f} |" in card
     assert "a file of its own" in card
+
+
+def test_a_card_names_the_data_of_every_stage_and_what_is_known_to_fail(project: Path) -> None:
+    folder = project / "out"
+    values = json.loads((folder / "tocsin.json").read_text())
+    assert trained_on(values["training"]) == {"mine"}
+    assert trained_on({"sources": {"a": {}}, "parent": {"sources": {"b": {}}, "parent": None}}) == {"a", "b"}
+    (folder / "known_failures.md").write_text("It takes irony at its word.")
+    description = read_description(folder)
+    assert "It takes irony at its word." in model_card(folder, description, [])
+    (folder / "known_failures.md").unlink()
+    assert "Known failures" not in model_card(folder, description, [])
 
 
 def test_a_card_of_another_model_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ def test_a_better_model_is_better_and_an_equal_one_is_not() -> None:
     assert found["divisive/p"] < 0.01
     same = compare(make_scored(good, truth), make_scored(good, truth), LIMITS, LIMITS)
     assert (same["macro/low"], same["macro/high"], same["macro/p"]) == (0.0, 0.0, 1.0)
+    assert found["divisive/p"] > 0.0  # a sample cannot show that a chance is nil
     equal = compare(make_scored(good, truth), make_scored(rows(0.1, 5)[0], truth), LIMITS, LIMITS)
     assert equal["macro/low"] < 0 < equal["macro/high"]
 

@@ -118,6 +118,8 @@ def test_a_column_a_label_knows_what_is_unknown(tmp_path: Path) -> None:
         ("text,mood\na,3\n", "expected a column 'labels'"),
         ("text,divisive\na,maybe\n", "expected 1, 0 or nothing in the column 'divisive', found 'maybe'"),
         ("text,labels,split\na,divisive,dev\n", "expected split to be one of"),
+        ("text,labels\na,divisive,escalatory\n", "expected as many cells as columns"),
+        ("text,labels\na\n", "expected as many cells as columns"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from datasets import Dataset
 from scored_rows import make_scored
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tocsin.model import LABELS
 from tocsin.training.baseline import NgramBaseline
+from tocsin.training.bootstrap import ranking_scores
 from tocsin.training.calibrate import choose_thresholds, fit_calibration, threshold_for_precision
 from tocsin.training.evaluate import (
     calibration_error,
     evaluate,
-    f1_interval,
     kinds,
     label_metrics,
     summary_lines,
@@ -92,7 +92,7 @@ def test_calibration_makes_steep_logits_honest() -> None:
 def test_a_label_with_few_rows_is_not_calibrated() -> None:
     targets = np.full((50, 4), -1)
     targets[:10, 0] = 1
-    assert fit_calibration(np.zeros((50, 4)), targets, LABELS) == dict.fromkeys(LABELS, (1.0, 0.0))
+    assert fit_calibration(np.zeros((50, 4)), targets, LABELS) == {}
 
 
 FLAGS = ("divisive", "escalatory", "manipulative")
@@ -161,18 +161,42 @@ def test_brier_score_and_intervals_are_there_unless_not_asked() -> None:
     assert "toy/all/divisive/f1_low" not in label_metrics(scored(), THRESHOLDS, "toy/all", intervals=False)
 
 
-def test_the_interval_of_f1_holds_it_and_narrows_with_rows() -> None:
+def test_intervals_hold_the_value_narrow_with_rows_and_widen_with_groups() -> None:
     rng = np.random.default_rng(0)
-    truth = rng.integers(0, 2, 4000)
-    given = np.where(rng.random(4000) < 0.8, truth, 1 - truth)
+    truth = rng.integers(0, 2, (2000, 4))
+    scores = np.where(rng.random((2000, 4)) < 0.8, truth, 1 - truth) * 0.8 + 0.1
 
-    def width(count: int) -> float:
-        low, high = f1_interval(truth[:count], given[:count], seed=0)
-        assert low < f1_score(truth[:count], given[:count]) < high
-        return high - low
+    def width(count: int, group_rows: int) -> float:
+        groups = [f"g{n // group_rows}" for n in range(count)]
+        rows = make_scored(scores[:count].tolist(), truth[:count].tolist(), groups=groups)
+        found = label_metrics(rows, THRESHOLDS, "t/all")
+        for name in ("f1", "precision", "recall", "average_precision", "roc_auc"):
+            base = f"t/all/divisive/{name}"
+            assert found[f"{base}_low"] < found[base] < found[f"{base}_high"]
+        assert found["t/all/macro/f1_low"] < found["t/all/macro/f1"] < found["t/all/macro/f1_high"]
+        return found["t/all/divisive/f1_high"] - found["t/all/divisive/f1_low"]
 
-    assert width(4000) < 0.6 * width(400)
-    assert f1_interval(truth, truth, seed=0) == (1.0, 1.0)
+    assert width(2000, 1) < 0.6 * width(200, 1)
+    copies = np.repeat(np.arange(100), 10)
+    rows = make_scored(scores[copies].tolist(), truth[copies].tolist(), groups=[f"g{n}" for n in copies])
+    clustered = label_metrics(rows, THRESHOLDS, "t/all")
+    assert clustered["t/all/divisive/f1_high"] - clustered["t/all/divisive/f1_low"] > 2 * width(1000, 1)
+
+
+def test_ranking_scores_are_those_of_scikit_learn_for_every_sample() -> None:
+    rng = np.random.default_rng(0)
+    truth, values = rng.integers(0, 2, 300), rng.integers(0, 40, 300) / 40.0  # with ties
+    weights = rng.multinomial(300, np.full(300, 1 / 300), 5)
+    precision, area = ranking_scores(truth, values, weights)
+    for sample in range(5):
+        assert precision[sample] == pytest.approx(average_precision_score(truth, values, sample_weight=weights[sample]))
+        assert area[sample] == pytest.approx(roc_auc_score(truth, values, sample_weight=weights[sample]))
+    assert np.isnan(ranking_scores(np.zeros(3, dtype=int), values[:3], weights[:, :3])[1]).all()
+
+
+def test_perfect_scores_have_no_width() -> None:
+    found = label_metrics(scored(), THRESHOLDS, "t/all")
+    assert found["t/all/divisive/f1_low"] == found["t/all/divisive/roc_auc_high"] == 1.0
 
 
 def test_n_grams_learn_words_and_skip_unknown_targets() -> None:
