@@ -24,7 +24,7 @@ from tocsin.training.config import TrainConfig
 from tocsin.training.evaluate import PRESUMED_CALM_SOURCES, SOBER_SOURCES, headline, label_metrics
 from tocsin.training.fit import adapter_of, fit
 from tocsin.training.mixture import Mixture, build_mixture
-from tocsin.training.scored import Floats, Scored, score_rows
+from tocsin.training.scored import Floats, Scored, label_rows, score_rows
 
 VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
 CONFIG, SEEDS = "config.json", "seeds.json"
@@ -111,10 +111,11 @@ def calibrate(
     Calibration follows the source that the configuration names, all validation rows where it is absent. Sober rows
     bound the false alarms. A label with too few rows keeps what the checkpoint had that training started from.
     """
-    rows = mixture.validation
-    chosen = _calibration_rows(mixture, config)
+    rows = _deciding_rows(mixture, config)
     logits: Floats = classifier.predict_logits(list(rows["text"]))
     targets = np.array(list(rows["targets"]), dtype=np.int64).reshape(-1, len(config.labels))
+    chosen = np.array([source == config.calibrate_on for source in rows["source"]], dtype=bool)
+    chosen = chosen if chosen.any() else np.ones(len(rows), dtype=bool)
     fitted = fit_calibration(logits[chosen], targets[chosen], config.labels)
     parent = parent_of(config)
     if missing := [label for label in config.labels if label not in fitted]:
@@ -122,7 +123,7 @@ def calibrate(
         progress(f"too few validation rows to calibrate {', '.join(missing)}: {kept}")
     before = parent.calibration if parent else dict.fromkeys(config.labels, (1.0, 0.0))
     calibrated = _described(classifier, calibration=dict(before) | fitted)
-    scored = score_rows(calibrated, rows, config.labels)
+    scored = label_rows(rows, config.labels, calibrated.calibrate(logits))
     thresholds = thresholds_of(scored, config)
     thresholds |= {label: parent.thresholds[label] for label in missing} if parent else {}
     articles = scored.take(np.isin(scored.sources, [config.calibrate_on, *PRESUMED_CALM_SOURCES]))
@@ -154,6 +155,15 @@ def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
 def validation_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
     """Validation rows of the source that calibration follows, all of them where it is absent."""
     return mixture.validation.select(_calibration_rows(mixture, config))
+
+
+def _deciding_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
+    """Validation rows that calibration, thresholds or article corrections look at."""
+    wanted = {config.calibrate_on, *PRESUMED_CALM_SOURCES}
+    sources = list(mixture.validation["source"])
+    if config.calibrate_on not in sources:
+        return mixture.validation
+    return mixture.validation.select([row for row, source in enumerate(sources) if source in wanted])
 
 
 def _calibration_rows(mixture: Mixture, config: TrainConfig) -> list[int]:

@@ -74,6 +74,11 @@ class Scored:
 
 def score_rows(scorer: Scorer, rows: Dataset, labels: tuple[str, ...]) -> Scored:
     """Probabilities of every row of a data set made by ``build_mixture``."""
+    return label_rows(rows, labels, scorer.predict_clean(list(rows["text"])))
+
+
+def label_rows(rows: Dataset, labels: tuple[str, ...], probabilities: Floats) -> Scored:
+    """The same for probabilities that are known already, shape (n, n_labels)."""
     texts = list(rows["text"])
     columns = {
         field: np.array([str(value) for value in rows[name]], dtype=np.str_)
@@ -86,4 +91,4 @@ def score_rows(scorer: Scorer, rows: Dataset, labels: tuple[str, ...]) -> Scored
         )
     }
     targets = np.array(list(rows["targets"]), dtype=np.int64).reshape(-1, len(labels))
-    return Scored(labels, scorer.predict_clean(texts), targets, np.array(texts, dtype=np.str_), **columns)
+    return Scored(labels, probabilities, targets, np.array(texts, dtype=np.str_), **columns)
