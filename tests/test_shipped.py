@@ -61,7 +61,7 @@ def test_every_sentence_a_reader_marked_is_a_sentence_for_the_model(
 def test_most_inflammatory_and_calming_examples_are_found(
     found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
 ) -> None:
-    for kind, least in (("inflammatory", 0.5), ("conciliatory", 0.7)):
+    for kind, least in (("inflammatory", 0.7), ("conciliatory", 0.9)):
         wanted = [(key, text) for key, value in expected.items() for text in value[kind]]
         hits = [text in found[key][kind] for key, text in wanted]
         assert len(hits) >= 20
@@ -75,7 +75,6 @@ def flagged_calm_articles(
     return sum(bool(found[key]["inflammatory"]) for key in calm), len(calm)
 
 
-@pytest.mark.xfail(strict=True, reason="a fact check, a notice of detonations, an apology that names a crime: 3 of 16")
 def test_calm_examples_stay_calm(
     found: dict[str, dict[str, set[str]]], expected: dict[str, dict[str, list[str]]]
 ) -> None:
