@@ -23,8 +23,8 @@ def project(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, count in (("train", 40), ("validation", 40), ("test", 40)):
         for number in range(count):
             text = (HOT if number % 2 else CALM)[number % 3]
-            word = f"{split}{number} " * 5  # so that no row is a near-copy of another
-            lines.append(f"{text} {word.strip()},{'divisive' if number % 2 else ''},{split},en,{split}-{number}")
+            own = " ".join(f"{split}{number}x{part}" for part in range(12))  # so that no row is a near-copy of another
+            lines.append(f"{text} {own},{'divisive' if number % 2 else ''},{split},en,{split}-{number}")
     (folder / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "mine.toml").write_text(
         f'base = "{tiny_base}"\nlabels = ["divisive"]\nepochs = 2\nlora_rank = 4\nlora_alpha = 8.0\n'

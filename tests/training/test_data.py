@@ -15,7 +15,7 @@ from tocsin.training.mixture import LeakError, build_mixture, check_leaks
 
 CORPORA = Path(__file__).parents[2].parent / "shared" / "data"
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason=f"the public corpora are not at {CORPORA}")
-TEST_ONLY_PARTS = {"polar": "test", "cameo": "test"}
+TEST_ONLY = {"openai-moderation", "petrarch-gsr"}  # as their authors ask
 
 
 def test_labels_that_a_corpus_does_not_decide_stay_unknown() -> None:
@@ -146,8 +146,8 @@ def test_the_regional_corpus_has_every_field_and_keeps_pairs_together() -> None:
 def test_every_adapter_reads_its_corpus_and_divides_no_group(name: str) -> None:
     rows = list(ADAPTERS[name](CORPORA))
     decided = [row for row in rows if row.targets]
-    assert len(decided) > 300
-    assert {row.split for row in decided} == set(SPLITS)
+    assert len(decided) > (100 if name in TEST_ONLY else 300)
+    assert {row.split for row in decided} == ({TEST} if name in TEST_ONLY else set(SPLITS))
     assert all(set(row.targets) <= set(LABELS) for row in rows)
     splits: dict[str, set[str]] = {}
     for row in rows:
