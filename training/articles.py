@@ -115,7 +115,7 @@ def article_metrics(
     hot = (articles.truth[:, columns] == 1).any(axis=1)
     calm = (articles.truth[:, columns] == 0).all(axis=1)
     for name, scores in ways.items():
-        flagged = (scores >= limits)[:, columns].any(axis=1)
+        flagged = np.asarray((scores >= limits)[:, columns].any(axis=1), dtype=np.bool_)
         for kind, rows in (("hot", hot), ("calm", calm)):
             if rows.sum() >= MIN_POSITIVES:
                 metrics |= {f"articles/{name}/{kind}_flagged": float(flagged[rows].mean())}

@@ -14,7 +14,7 @@ from tocsin.model.script import CYRILLIC, main_script, to_cyrillic, to_latin
 from tocsin.training.config import Augmentation
 
 SERBIAN = frozenset({"sr-Latn", "sr-Cyrl", "cnr"})  # languages that print both scripts
-_PAIRS = ("„“", "„”", "“”", "»«", "«»", '""', "''")
+_PAIRS = (("„", "“"), ("„", "”"), ("“", "”"), ("»", "«"), ("«", "»"), ('"', '"'), ("'", "'"))
 _QUOTED = re.compile(r"[„“»«\"](?P<said>[^„“”»«\"]+)[“”»«\"]")
 _PLAIN = str.maketrans("čćžšČĆŽŠëçËÇ", "cczsCCZSecEC")
 _DISGUISE = {"a": "@", "e": "3", "i": "1", "o": "0", "s": "$", "а": "@", "е": "3", "о": "0", "з": "3"}

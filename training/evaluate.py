@@ -101,10 +101,10 @@ def calibration_error(probabilities: Floats, truth: Ints) -> float:
 
 def false_alarms(scored: Scored, thresholds: Mapping[str, float], prefix: str) -> dict[str, float]:
     """Flagged sentences in 1,000 among those that carry no flagging label."""
-    calm = scored.take(~(scored.targets == 1)[:, scored.flagging].any(axis=1))
+    calm = scored.take(~scored.flagged(scored.targets == 1))
     if not len(calm):
         return {}
-    flagged = calm.reached(thresholds)[:, calm.flagging].any(axis=1)
+    flagged = calm.flagged(calm.reached(thresholds))
     return {f"{prefix}/flagged_per_1000": 1000.0 * float(flagged.mean()), f"{prefix}/rows": float(len(calm))}
 
 
@@ -113,8 +113,8 @@ def countered(scored: Scored, thresholds: Mapping[str, float], prefix: str) -> d
 
     A claim and its answers (kind "counter_speech") share a group; every answer counts once.
     """
-    flagged = scored.reached(thresholds)[:, scored.flagging].any(axis=1)
-    hateful = (scored.targets == 1)[:, scored.flagging].any(axis=1)
+    flagged = scored.flagged(scored.reached(thresholds))
+    hateful = scored.flagged(scored.targets == 1)
     claims = {group: bool(hit) for group, hit, claim in zip(scored.groups, flagged, hateful, strict=True) if claim}
     right = [
         claims[group] and not hit
@@ -132,7 +132,7 @@ def twins(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:
     ``both_right`` is the share of pairs whose two members get exactly their flagging labels. ``ordered`` needs no
     threshold: over the flagging labels in which two members differ, how often the one that has it scores higher.
     """
-    right = (scored.reached(thresholds) == (scored.targets == 1))[:, scored.flagging].all(axis=1)
+    right = ~scored.flagged(scored.reached(thresholds) != (scored.targets == 1))
     pairs = _pairs(scored)
     ordered = [
         (scored.probabilities[one, column] - scored.probabilities[other, column])
@@ -180,8 +180,9 @@ def kinds(scored: Scored, thresholds: Mapping[str, float]) -> dict[str, float]:
     """By kind of text, keys "kind/…": how many rows, the share flagged, and the share with exactly the true labels."""
     metrics: dict[str, float] = {}
     given = scored.reached(thresholds)
-    right = ((given == (scored.targets == 1)) | (scored.targets < 0)).all(axis=1)
-    flagged = given[:, scored.flagging].any(axis=1)
+    wrong = (given != (scored.targets == 1)) & (scored.targets >= 0)
+    right = np.asarray(~wrong.any(axis=1), dtype=np.bool_)
+    flagged = scored.flagged(given)
     for kind in sorted(set(scored.kinds) - {""}):
         rows = scored.kinds == kind
         if rows.sum() >= MIN_CLASS_ROWS:

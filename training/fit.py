@@ -71,8 +71,10 @@ def fit(
     return trained_tensors(network, config)
 
 
-class RhetoricTrainer(Trainer):
+class RhetoricTrainer(Trainer):  # type: ignore[misc]  # transformers has no types
     """The Trainer with our loss, our batches, rates by layer, and checkpoints without the frozen base."""
+
+    optimizer: torch.optim.Optimizer | None
 
     def __init__(
         self,
@@ -123,7 +125,8 @@ class RhetoricTrainer(Trainer):
         if self.optimizer is None:
             groups = parameter_groups(model or self.model, self.config)
             self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
-        return self.optimizer
+        optimizer: torch.optim.Optimizer = self.optimizer
+        return optimizer
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

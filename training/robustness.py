@@ -63,7 +63,7 @@ def neutral_identity(scorer: Scorer, thresholds: Mapping[str, float], flagging: 
     rows = neutral_sentences()
     probabilities = scorer.predict_proba([text for _, _, text in rows])
     limits = np.array(list(thresholds.values()))
-    flagged = (probabilities >= limits)[:, flagging].any(axis=1)
+    flagged = np.asarray((probabilities >= limits)[:, flagging].any(axis=1), dtype=np.bool_)
     metrics = {"probe/identity/rows": float(len(rows)), "probe/identity/flagged": float(flagged.mean())}
     for place, name in ((0, "language"), (1, "group")):
         for value in sorted({row[place] for row in rows}):

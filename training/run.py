@@ -142,7 +142,7 @@ def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
     """Thresholds from scored validation rows, after the configuration's bound on false alarms."""
     chosen = validation.sources == config.calibrate_on
     sober = np.isin(validation.sources, sorted(SOBER_SOURCES))
-    sober &= ~(validation.targets == 1)[:, validation.flagging].any(axis=1)  # a few sober sentences do carry a label
+    sober &= ~validation.flagged(validation.targets == 1)  # a few sober sentences do carry a label
     return choose_thresholds(
         validation.take(chosen) if chosen.any() else validation,
         validation.probabilities[sober],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,10 +61,14 @@ class Scored:
         decided = self.targets[:, column] != UNKNOWN
         return self.probabilities[decided, column], self.targets[decided, column]
 
-    def reached(self, thresholds: dict[str, float]) -> Mask:
+    def reached(self, thresholds: Mapping[str, float]) -> Mask:
         """Which labels are given, shape (n, n_labels)."""
         given: Mask = self.probabilities >= np.array([thresholds[label] for label in self.labels])
         return given
+
+    def flagged(self, labels: Mask) -> Mask:
+        """Rows with any of the labels that raise a flag, for a mask of shape (n, n_labels)."""
+        return np.asarray(labels[:, self.flagging].any(axis=1), dtype=np.bool_)
 
     @property
     def flagging(self) -> list[int]:

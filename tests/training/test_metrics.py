@@ -32,7 +32,8 @@ def scored(rows: int = 400, *, shuffled: bool = False, source: str = "toy") -> S
     if shuffled:
         targets = rng.permutation(targets)
     groups = [f"w-p{n // 2}" for n in range(rows)]
-    return make_scored(probabilities.tolist(), targets.tolist(), source=source, groups=groups)
+    made: Scored = make_scored(probabilities.tolist(), targets.tolist(), source=source, groups=groups)
+    return made
 
 
 def test_perfect_scores_are_perfect_and_shuffled_labels_are_chance() -> None:

@@ -23,6 +23,9 @@ class Counting:
     def predict_proba(self, sentences: Sequence[str]) -> Floats:
         return np.array([[0.9 if self.word in text else 0.1] * 4 for text in sentences])
 
+    def predict_clean(self, sentences: Sequence[str]) -> Floats:
+        return self.predict_proba(sentences)
+
 
 def test_a_scorer_that_takes_a_name_for_an_attack_is_found() -> None:
     texts = [f"{'Serbs' if n % 2 else 'People'} {'are vermin' if n % 4 < 2 else 'sing'} {n}" for n in range(200)]
