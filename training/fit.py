@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
-from transformers.trainer_callback import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
@@ -29,10 +28,9 @@ from tocsin.model.classifier import resolve_device
 from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
 from tocsin.training.config import FULL, LORA, MONITORS, TrainConfig
 from tocsin.training.losses import masked_loss, twin_loss
-from tocsin.training.mixture import Mixture
+from tocsin.training.mixture import Mixture, validation_rows
 from tocsin.training.sampling import EpochBatches, TrainingTexts, collate
 
-EXTRA_CALLBACKS: list[TrainerCallback] = []  # of tests
 CHECKPOINTS = "checkpoints"  # folder inside the run's folder
 LOG_STEPS = 50
 _LAYER = re.compile(r"\blayer\.(\d+)\.")
@@ -50,18 +48,16 @@ def fit(
     network = make_network(config)
     tokenizer = load_tokenizer(resolve_base(config.base, allow_download=config.allow_download))
     training = TrainingTexts(mixture.train, tokenizer, config)
-    chosen = [row for row, source in enumerate(mixture.validation["source"]) if source == config.calibrate_on]
-    validation = mixture.validation.select(chosen) if chosen else mixture.validation
     trainer = RhetoricTrainer(
         network,
         _arguments(config, out, resolve_device(device)),
         config=config,
         batches=EpochBatches(mixture.train, training.lengths(), config),
         train_dataset=training,
-        eval_dataset=TrainingTexts(validation, tokenizer, config),
+        eval_dataset=TrainingTexts(validation_rows(mixture, config), tokenizer, config),
         data_collator=functools.partial(collate, pad_id=int(tokenizer.pad_token_id)),
         compute_metrics=ranking_metrics,
-        callbacks=[*EXTRA_CALLBACKS, *([EarlyStoppingCallback(config.patience)] if config.patience else [])],
+        callbacks=[EarlyStoppingCallback(config.patience)] if config.patience else None,
     )
     folder = out / CHECKPOINTS
     if not resume:

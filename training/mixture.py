@@ -84,6 +84,13 @@ def build_mixture(config: TrainConfig, *, cache: bool = True) -> Mixture:
     return mixture
 
 
+def validation_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
+    """Validation rows of the source that calibration follows, all of them where it is absent."""
+    sources = list(mixture.validation["source"])
+    chosen = [row for row, source in enumerate(sources) if source == config.calibrate_on]
+    return mixture.validation.select(chosen) if chosen else mixture.validation
+
+
 def mixture_folder(config: TrainConfig) -> Path:
     """Where the cache keeps the mixture of a configuration and the files as they are now."""
     return cache_folder() / "data" / _key(config)

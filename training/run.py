@@ -23,7 +23,7 @@ from tocsin.training.calibrate import choose_thresholds, fit_calibration
 from tocsin.training.config import TrainConfig
 from tocsin.training.evaluate import PRESUMED_CALM_SOURCES, SOBER_SOURCES, headline, label_metrics
 from tocsin.training.fit import adapter_of, fit
-from tocsin.training.mixture import Mixture, build_mixture
+from tocsin.training.mixture import Mixture, build_mixture, validation_rows
 from tocsin.training.scored import Floats, Scored, label_rows, score_rows
 
 VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
@@ -152,11 +152,6 @@ def thresholds_of(validation: Scored, config: TrainConfig) -> dict[str, float]:
     )
 
 
-def validation_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
-    """Validation rows of the source that calibration follows, all of them where it is absent."""
-    return mixture.validation.select(_calibration_rows(mixture, config))
-
-
 def _deciding_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
     """Validation rows that calibration, thresholds or article corrections look at."""
     wanted = {config.calibrate_on, *PRESUMED_CALM_SOURCES}
@@ -164,12 +159,6 @@ def _deciding_rows(mixture: Mixture, config: TrainConfig) -> Dataset:
     if config.calibrate_on not in sources:
         return mixture.validation
     return mixture.validation.select([row for row, source in enumerate(sources) if source in wanted])
-
-
-def _calibration_rows(mixture: Mixture, config: TrainConfig) -> list[int]:
-    sources = list(mixture.validation["source"])
-    chosen = [row for row, source in enumerate(sources) if source == config.calibrate_on]
-    return chosen or list(range(len(sources)))
 
 
 def _described(classifier: RhetoricClassifier, **changes: Any) -> RhetoricClassifier:  # noqa: ANN401 - fields of Description

@@ -4,13 +4,12 @@ import dataclasses
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from transformers import TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_callback import TrainerCallback
 
 from tocsin.model import RhetoricClassifier
 from tocsin.training import fit as fitting
@@ -173,32 +172,34 @@ def test_a_second_stage_starts_where_the_first_ended(toy: TrainConfig, tmp_path:
         run.train(other, tmp_path / "third", progress=silent)
 
 
-class Kill(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """Stand in for a power cut: raise after some steps."""
+def kill_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for a power cut: the step after ``steps`` raises."""
+    honest = fitting.RhetoricTrainer.training_step
+    done: list[int] = []
 
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> TrainerControl:
-        if state.global_step == self.step:
+    def step(self: fitting.RhetoricTrainer, *arguments: Any, **options: Any) -> torch.Tensor:  # noqa: ANN401
+        if len(done) == steps:
             raise KeyboardInterrupt
-        return control
+        done.append(1)
+        loss: torch.Tensor = honest(self, *arguments, **options)
+        return loss
+
+    monkeypatch.setattr(fitting.RhetoricTrainer, "training_step", step)
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_run_that_was_killed_and_resumed_gives_the_same_weights(
-    toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    toy: TrainConfig, tmp_path: Path, method: str
 ) -> None:
     config = dataclasses.replace(
         toy, method=method, epochs=3, save_steps=7, dropout=0.2, augmentation=Augmentation(0, 0.5, 0.5)
     )
     whole = run.train(config, tmp_path / "whole", progress=silent)
-    monkeypatch.setattr(fitting, "EXTRA_CALLBACKS", [Kill(17)])
-    with pytest.raises(KeyboardInterrupt):
-        run.train(config, tmp_path / "torn", progress=silent)
-    monkeypatch.setattr(fitting, "EXTRA_CALLBACKS", [])
+    with pytest.MonkeyPatch.context() as power:
+        kill_after(17, power)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(config, tmp_path / "torn", progress=silent)
+    assert (tmp_path / "torn" / "checkpoints" / "checkpoint-14").is_dir()
     torn = run.train(config, tmp_path / "torn", resume=True, progress=silent)
     assert torn.description.weights_sha256 == whole.description.weights_sha256
     started_anew = run.train(dataclasses.replace(config, epochs=2), tmp_path / "short", progress=silent)
