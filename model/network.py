@@ -1,4 +1,4 @@
-"""The network: encoder, mean over tokens, one logit a label; and the low-rank update merged into it."""
+"""The network: encoder, mean over tokens, one logit a label, n-gram scores; the low-rank update is merged into it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from tocsin.model.ngrams import NgramScores
+
 LORA_A, LORA_B = ".lora_A", ".lora_B"
-HEAD_PREFIX, ENCODER_PREFIX = "head.", "encoder."
+HEAD_PREFIX, ENCODER_PREFIX, NGRAM_PREFIX = "head.", "encoder.", "ngrams."
 EMBEDDINGS = "embeddings."
 
 
@@ -19,6 +21,7 @@ class RhetoricNetwork(nn.Module):
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(int(encoder.config.hidden_size), n_labels)
+        self.ngrams: NgramScores | None = None  # load_tensors puts them in where a checkpoint has them
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Raw logits; padding does not enter the mean."""
@@ -28,6 +31,8 @@ class RhetoricNetwork(nn.Module):
         # The head is tiny; in float32 it costs nothing and keeps the calibration exact under autocast.
         with torch.autocast(device_type=pooled.device.type, enabled=False):
             logits: torch.Tensor = self.head(self.dropout(pooled))
+            if self.ngrams is not None:
+                logits = logits + self.ngrams(input_ids, attention_mask)
         return logits
 
 
@@ -40,13 +45,15 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     head = {name.removeprefix(HEAD_PREFIX): t for name, t in tensors.items() if name.startswith(HEAD_PREFIX)}
     encoder = {name.removeprefix(ENCODER_PREFIX): t for name, t in tensors.items() if name.startswith(ENCODER_PREFIX)}
+    ngrams = {name.removeprefix(NGRAM_PREFIX): t for name, t in tensors.items() if name.startswith(NGRAM_PREFIX)}
     try:
         network.head.load_state_dict(head)
+        network.ngrams = NgramScores(**ngrams) if ngrams else None
         if scale is None:
             _replace(network.encoder, encoder)
         else:
             _merge(network.encoder, encoder, scale)
-    except (RuntimeError, KeyError, AttributeError) as error:
+    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on"

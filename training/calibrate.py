@@ -105,6 +105,13 @@ def best_f1_threshold(scores: Floats, truth: Ints) -> float:
     return float(thresholds[int(np.argmax(f1[:-1]))])
 
 
+def best_macro_f1_threshold(scores: Floats, truth: Ints) -> float:
+    """The score from which the mean F1 of a label's presence and absence is highest, among the scores' percentiles."""
+    limits = np.unique(np.quantile(scores, np.linspace(0.01, 0.99, 99)))
+    values = [f1_score(truth, scores >= limit, average="macro", labels=[0, 1], zero_division=0) for limit in limits]
+    return float(limits[int(np.argmax(values))])
+
+
 def threshold_for_precision(scores: Floats, truth: Ints, precision: float) -> float | None:
     """The lowest score from which at least this precision is reached; None where none reaches it."""
     reached, _, thresholds = precision_recall_curve(truth, scores)

@@ -77,6 +77,7 @@ class TrainConfig:
     lora_alpha: float = 64.0
     dropout: float = 0.1  # before the heads
     label_smoothing: float = 0.0
+    ngram_share: float = 0.0  # of n-gram scores in the logits, the encoder has the rest; see ngrams.py
     focal_gamma: float = 0.0  # 0 is plain cross-entropy (Lin et al. 2017)
     twin_weight: float = 0.0  # of the ranking loss over near-twin pairs, see losses.py
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -133,7 +134,7 @@ class TrainConfig:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} of at least 1, found {getattr(self, name)}")
-        for name in ("warmup_fraction", "dropout", "label_smoothing", "max_false_alarms"):
+        for name in ("warmup_fraction", "dropout", "label_smoothing", "ngram_share", "max_false_alarms"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"expected {name} from 0 to below 1, found {getattr(self, name)}")
         if not 0.0 < self.layer_decay <= 1.0:

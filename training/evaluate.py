@@ -19,6 +19,7 @@ from sklearn.metrics import (
 
 from tocsin.model.script import main_script
 from tocsin.training.bootstrap import intervals_of
+from tocsin.training.calibrate import best_macro_f1_threshold
 from tocsin.training.sampling import is_pair
 from tocsin.training.scored import Floats, Ints, Mask, Scored
 
@@ -80,6 +81,27 @@ def label_metrics(
     if intervals and f1s:
         bounds = intervals_of(scored, thresholds, tuple(f1s))
         metrics |= {f"{prefix}/{name}": value for name, value in bounds.items()}
+    return metrics
+
+
+def at_own_thresholds(scored: Scored, validation: Scored) -> dict[str, float]:
+    """Macro-F1 of each source, language and label with the threshold that its own validation rows would choose.
+
+    Keys are "source/language/label/own_threshold" and ".../own_macro_f1". News thresholds find little in posts and
+    comments; this says what a threshold for their register would find. Slices with few validation rows are left out.
+    """
+    metrics: dict[str, float] = {}
+    for source, lang in sorted(set(zip(scored.sources, scored.langs, strict=True))):
+        part, deciding = (rows.take((rows.sources == source) & (rows.langs == lang)) for rows in (scored, validation))
+        for label in scored.labels:
+            (values, truth), (seen, known) = part.known(label), deciding.known(label)
+            if min(known.sum(), (1 - known).sum(), truth.sum(), (1 - truth).sum()) < MIN_CLASS_ROWS:
+                continue
+            limit = best_macro_f1_threshold(seen, known)
+            metrics[f"{source}/{lang}/{label}/own_threshold"] = limit
+            metrics[f"{source}/{lang}/{label}/own_macro_f1"] = float(
+                f1_score(truth, values >= limit, average="macro", labels=[0, 1], zero_division=0)
+            )
     return metrics
 
 

@@ -25,7 +25,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, load_checkpoint
 from tocsin.model.classifier import resolve_device
-from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, RhetoricNetwork
+from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, NGRAM_PREFIX, RhetoricNetwork
 from tocsin.training.config import FULL, LORA, MONITORS, TrainConfig
 from tocsin.training.losses import masked_loss, twin_loss
 from tocsin.training.mixture import Mixture, validation_rows
@@ -209,6 +209,8 @@ def _continue_from(network: RhetoricNetwork, folder: Path, config: TrainConfig) 
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, tensor in tensors.items():
+            if name.startswith(NGRAM_PREFIX):
+                continue  # fitted anew beside the finished encoder
             parameters[f"{name}.default.weight" if name.endswith((LORA_A, LORA_B)) else name].copy_(tensor)
 
 

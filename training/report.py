@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from tocsin.training.adapters.more import news_agendas
 from tocsin.training.articles import Articles, article_metrics, make_articles
 from tocsin.training.baseline import NgramBaseline
 from tocsin.training.config import TrainConfig, load_config
-from tocsin.training.evaluate import BASELINE, PRESUMED_CALM_SOURCES, evaluate
+from tocsin.training.evaluate import BASELINE, PRESUMED_CALM_SOURCES, at_own_thresholds, evaluate
 from tocsin.training.example import TEST, UNKNOWN, VALIDATION
 from tocsin.training.labelled_files import read_labelled
 from tocsin.training.mixture import Mixture, build_mixture, make_dataset
@@ -34,6 +35,7 @@ from tocsin.training.scored import Scored, score_rows
 
 ALL, AGENDAS = "all", "newsagendas"
 SPLITS = (VALIDATION, TEST, ALL)
+DECIDING_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def make_report(
     facts["left out"] = ", ".join(f"{reason}: {count}" for reason, count in mixture.dropped.items())
     ngrams = _ngrams(mixture, config, _part(mixture, chosen)) if baseline else None
     report = _report(classifier, scored, facts, focus=config.calibrate_on, ngrams=ngrams)
+    if chosen == TEST:  # on validation rows the same rows would choose and be measured
+        report.metrics.update(at_own_thresholds(scored, _deciding(classifier, mixture, config)))
     report.metrics.update(_agendas(classifier, Path(config.corpora), chosen))
     return report
 
@@ -134,6 +138,19 @@ def _part(mixture: Mixture, split: str) -> Dataset:
     if split == ALL:
         raise ValueError("expected split validation or test for a configuration, found 'all'; training rows flatter")
     return mixture.test if split == TEST else mixture.validation
+
+
+def _deciding(classifier: RhetoricClassifier, mixture: Mixture, config: TrainConfig) -> Scored:
+    """Scored validation rows of every source and language, at most DECIDING_ROWS of each, which is enough to choose."""
+    seen: Counter[tuple[str, str]] = Counter()
+    kept = []
+    order = random.Random(config.seed).sample(range(len(mixture.validation)), len(mixture.validation))
+    names = list(zip(mixture.validation["source"], mixture.validation["lang"], strict=True))
+    for row in order:
+        seen[names[row]] += 1
+        if seen[names[row]] <= DECIDING_ROWS:
+            kept.append(row)
+    return score_rows(classifier, mixture.validation.select(sorted(kept)), config.labels)
 
 
 def _ngrams(mixture: Mixture, config: TrainConfig, rows: Dataset) -> tuple[Scored, dict[str, float]]:

@@ -24,6 +24,7 @@ from tocsin.training.config import TrainConfig
 from tocsin.training.evaluate import PRESUMED_CALM_SOURCES, SOBER_SOURCES, headline, label_metrics
 from tocsin.training.fit import adapter_of, fit
 from tocsin.training.mixture import Mixture, build_mixture, validation_rows
+from tocsin.training.ngrams import fit_ngrams
 from tocsin.training.scored import Floats, Scored, label_rows, score_rows
 
 VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
@@ -51,6 +52,8 @@ def train(
     progress(f"rows: train {len(mixture.train)}, validation {len(mixture.validation)}, test {len(mixture.test)}")
     progress(f"left out: {mixture.dropped}")
     tensors = fit(config, mixture, out, device=device, resume=resume)
+    if config.ngram_share:
+        tensors |= fit_ngrams(config, mixture.train)
     classifier = make_classifier(config, tensors, mixture.sha256, device=device)
     classifier.save_pretrained(out)  # an hour's work is safe even if no thresholds can be found
     calibrated = calibrate(classifier, mixture, config, progress=progress)

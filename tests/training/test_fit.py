@@ -150,6 +150,19 @@ def test_a_run_learns_its_examples_saves_and_comes_back(toy: TrainConfig, tmp_pa
     assert loaded.description.data_sha256 == build_mixture(toy).sha256
 
 
+def test_n_gram_scores_are_fitted_saved_and_left_out_of_the_next_stage(toy: TrainConfig, tmp_path: Path) -> None:
+    config = dataclasses.replace(toy, epochs=1, learning_rate=0.0, head_learning_rate=0.0, ngram_share=0.5)
+    run.train(config, tmp_path / "out", device="cpu", progress=silent)
+    loaded = RhetoricClassifier.from_pretrained(tmp_path / "out", device="cpu")
+    assert loaded.network.ngrams is not None
+    rows = build_mixture(toy).train
+    logits, truth = loaded.predict_logits(rows["text"]), np.array(rows["targets"])[:, 1]
+    assert logits[truth == 1, 1].min() > logits[truth == 0, 1].max()  # the encoder learnt nothing, the n-grams did
+    assert np.ptp(loaded.network.ngrams.weight[:, 2].numpy()) == 0.0  # no row has the label
+    following = dataclasses.replace(config, ngram_share=0.0, start_from=str(tmp_path / "out"))
+    assert run.train(following, tmp_path / "next", device="cpu", progress=silent).network.ngrams is None
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(toy: TrainConfig, tmp_path: Path) -> None:
     short = dataclasses.replace(toy, epochs=1)
     ids = [

@@ -13,6 +13,7 @@ from tocsin.training.baseline import NgramBaseline
 from tocsin.training.bootstrap import ranking_scores
 from tocsin.training.calibrate import choose_thresholds, fit_calibration, threshold_for_precision
 from tocsin.training.evaluate import (
+    at_own_thresholds,
     calibration_error,
     evaluate,
     kinds,
@@ -127,6 +128,17 @@ def test_the_lowest_threshold_of_a_precision_is_found() -> None:
     assert threshold_for_precision(scores, truth, 1.0) == 0.4
     assert threshold_for_precision(scores, truth, 0.7) == 0.2
     assert threshold_for_precision(scores, 1 - truth, 1.0) is None
+
+
+def test_a_source_of_another_register_gets_its_own_threshold_from_its_own_validation_rows() -> None:
+    truth = [[n % 2, 0, 0, 0] for n in range(60)]
+    low = make_scored([[0.1 + 0.1 * (n % 2), 0, 0, 0] for n in range(60)], truth)  # far below any news threshold
+    assert evaluate(low, THRESHOLDS, focus="toy")["toy/en/divisive/macro_f1"] < 0.4
+    found = at_own_thresholds(low, low)
+    assert found["toy/en/divisive/own_macro_f1"] == 1.0
+    assert 0.1 < found["toy/en/divisive/own_threshold"] <= 0.2
+    assert not any("escalatory" in key for key in found)  # no row of it to choose by
+    assert at_own_thresholds(low, low.take(np.arange(60) < 5)) == {}
 
 
 def test_slices_and_kinds_are_reported_with_their_rows() -> None:
