@@ -27,7 +27,11 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--out", required=True, help="Output: a name ending in .jsonl or .parquet, or - for standard output.")
+@click.option(
+    "--out",
+    required=True,
+    help="Output: a name ending in .jsonl or .parquet, a job folder ending in / to be continued, or - for stdout.",
+)
 @click.option("--model", default="default", show_default=True, help="Checkpoint folder, or 'default'.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Stop after this many records.")
@@ -63,6 +67,21 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     default=None,
     help="File for records that cannot be scored. [default: OUT's name with .dead.jsonl]",
 )
+@click.option(
+    "--format",
+    "shard_format",
+    type=click.Choice(["jsonl", "parquet"]),
+    default="jsonl",
+    show_default=True,
+    help="Of the shards in a job folder.",
+)
+@click.option(
+    "--shard-records",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Records of one shard in a job folder: what a killed job loses at most.",
+)
 def score(
     inputs: tuple[str, ...],
     out: str,
@@ -78,16 +97,20 @@ def score(
     any_language: bool,
     batch_tokens: int,
     dead_letters: str | None,
+    shard_format: str,
+    shard_records: int,
 ) -> int:
     """Score articles.
 
     INPUT is a file (JSON Lines, CSV, TSV, Parquet or .txt), a folder or pattern of these, or - for JSON Lines on stdin.
+    A job folder (--out DIR/) is continued by the same command, whatever ended it; see tocsin verify and tocsin retry.
 
     Exit status: 0 all records scored, 1 input or configuration unusable, 2 wrong usage, 3 finished with dead letters,
     130 interrupted.
     """
     from transformers.utils import logging
 
+    from tocsin.serve.folder import run_folder_job
     from tocsin.serve.job import Job, run_job
     from tocsin.serve.records import Columns
 
@@ -107,9 +130,14 @@ def score(
         any_language=any_language,
         batch_tokens=batch_tokens,
         dead_letters=dead_letters,
+        shard_format=shard_format,
+        shard_records=shard_records,
     )
-    with _terminable():
-        summary = run_job(job)
+    if job.is_folder:
+        summary = run_folder_job(job)
+    else:
+        with _terminable():
+            summary = run_job(job)
     for line in summary.lines():
         click.echo(line, err=True)
     return EXIT_DEAD_LETTERS if summary.dead else 0

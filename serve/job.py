@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
 STDOUT = "-"
+JSON_LINES, PARQUET = "jsonl", "parquet"  # formats of shards
 _JSON_LINES, _PARQUET = (".jsonl", ".ndjson"), ".parquet"
 
 
@@ -43,12 +45,23 @@ class Job:
     any_language: bool = False
     batch_tokens: int = 4096  # padded
     dead_letters: str | None = None  # path; beside the output when not set
+    shard_format: str = JSON_LINES  # of a job folder
+    shard_records: int = 1000  # input records of one shard of a job folder
 
     def __post_init__(self) -> None:
-        if self.out != STDOUT and Path(self.out).suffix.lower() not in (*_JSON_LINES, _PARQUET):
+        if self.is_folder:
+            if self.dead_letters:
+                raise ValueError("expected no --dead-letters with a job folder, which holds them; leave it out")
+        elif self.out != STDOUT and Path(self.out).suffix.lower() not in (*_JSON_LINES, _PARQUET):
             raise ValueError(
-                f"expected an output with the suffix .jsonl or .parquet, or -, found {self.out!r}; rename it"
+                f"expected an output with the suffix .jsonl or .parquet, a folder ending in /, or -, "
+                f"found {self.out!r}; rename it"
             )
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the output is a job folder, see folder.py."""
+        return self.out != STDOUT and (self.out.endswith(("/", os.sep)) or Path(self.out).is_dir())
 
     @property
     def out_path(self) -> Path | None:
@@ -73,17 +86,38 @@ def run_job(job: Job) -> Summary:
     check_targets([path for path in (job.out_path, job.dead_path) if path], files, overwrite=job.overwrite)
     check_inputs(files, job.columns)
     check_thresholds(job.thresholds, read_description(resolve_checkpoint(job.model)).labels)
-    device = resolve_device(job.device)
+    resolve_device(job.device)
     position = Position(files)
-    items = islice(reject_duplicates(_read(files, job.columns, position)), job.limit)
+    items = read_items(job, files, position)
     first = next(items, None)
     if first is None:
-        names = ", ".join(str(file or STDIN_NAME) for file in files[:3])
-        raise ValueError(f"expected at least one record, found none in {names}; give a file that holds articles")
-    classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
-    if job.thresholds:
-        classifier = classifier.with_thresholds(job.thresholds)
+        raise no_records(files)
+    classifier = load_classifier(job)
     return _score(job, chain([first], items), classifier, position)
+
+
+def read_items(job: Job, files: Sequence[Path | None], position: Position) -> Iterator[Item]:
+    """Every record of the inputs in order, up to the limit; the second of an id is a dead letter."""
+    return islice(reject_duplicates(_read(files, job.columns, position)), job.limit)
+
+
+def no_records(files: Sequence[Path | None]) -> ValueError:
+    """The error for inputs without a single record."""
+    names = ", ".join(str(file or STDIN_NAME) for file in files[:3])
+    return ValueError(f"expected at least one record, found none in {names}; give a file that holds articles")
+
+
+def load_classifier(job: Job) -> RhetoricClassifier:
+    """The job's model with the job's thresholds."""
+    device = resolve_device(job.device)
+    classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
+    return classifier.with_thresholds(job.thresholds) if job.thresholds else classifier
+
+
+def scoring_options(job: Job, classifier: RhetoricClassifier) -> Options:
+    """What changes scores besides the model."""
+    description = classifier.description
+    return Options(classifier.thresholds, job.any_language, description.flagging, description.length_corrections)
 
 
 def _read(files: Sequence[Path | None], columns: Columns, position: Position) -> Iterator[Item]:
@@ -95,8 +129,7 @@ def _read(files: Sequence[Path | None], columns: Columns, position: Position) ->
 def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, position: Position) -> Summary:
     summary = Summary(dead_letters=str(job.dead_path or "standard error"))
     engine = ClassifierEngine(classifier, job.batch_tokens)
-    description = classifier.description
-    options = Options(classifier.thresholds, job.any_language, description.flagging, description.length_corrections)
+    options = scoring_options(job, classifier)
     # The output is finished first: without it there are no dead letters either.
     with (
         _open_dead_letters(job) as dead,

@@ -63,8 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_USAGE
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: no output file was left behind; run the same command to start again", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        said = str(error.__cause__ or error) or "no output file was left behind; run the same command to start again"
+        click.echo(f"interrupted: {said}", err=True)
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
         return _refuse(_missing(error))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tocsin.model import LABELS
 from tocsin.serve.output import FIELDS, to_json
-from tocsin.serve.writers import JsonLinesWriter
+from tocsin.serve.writers import JsonLinesWriter, sync_folder
 
 _ROW_GROUP = 1000
 _ROW_GROUP_CHARACTERS = 64_000_000  # of JSON; rows with every sentence of long articles fill memory before their number
@@ -84,7 +84,10 @@ class ParquetWriter(JsonLinesWriter):
                     table = [_cells(json.loads(row), names, as_json, types[_ID]) for row in rows]
                     writer.write_table(pa.Table.from_pylist(table, schema=schema))
             target.chmod(temporary.stat().st_mode)
+            with target.open("rb") as complete:
+                os.fsync(complete.fileno())
             os.replace(target, self.path)
+            sync_folder(self.path.parent)
         finally:
             target.unlink(missing_ok=True)
 

@@ -6,12 +6,14 @@ leave in the order in which they came. Memory is bounded by the window and one a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from tocsin.model import FLAGGING, ArticleScore, RhetoricClassifier
 from tocsin.model.article import Article, assemble, prepare
@@ -21,6 +23,7 @@ WINDOW_SENTENCES = 1024  # enough that sorting by length inside a window leaves 
 # Articles without any sentence wait for their turn too, so that a window is also bounded by these.
 WINDOW_RECORDS = 1024
 WINDOW_CHARACTERS = 16_000_000
+LEAST_BATCH_TOKENS = 512  # one sentence of the greatest length
 
 Array = npt.NDArray[np.float64]
 
@@ -34,14 +37,27 @@ class Engine(Protocol):
 
 
 class ClassifierEngine:
-    """The PyTorch classifier as an engine."""
+    """The PyTorch classifier as an engine; when memory runs out it goes on with batches of half the size."""
 
     def __init__(self, classifier: RhetoricClassifier, batch_tokens: int) -> None:
         self.classifier, self.batch_tokens = classifier, batch_tokens
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """See Engine."""
-        return self.classifier.predict_clean(sentences, batch_tokens=self.batch_tokens)
+        while True:
+            try:
+                return self.classifier.predict_clean(sentences, batch_tokens=self.batch_tokens)
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error) or self.batch_tokens // 2 < LEAST_BATCH_TOKENS:
+                    raise
+                self.batch_tokens //= 2
+                sys.stderr.write(f"memory ran out; going on with --batch-tokens {self.batch_tokens}\n")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # torch raises its own type on a GPU and a plain RuntimeError from the CPU allocator
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +120,11 @@ def _finish(
     sentences = [sentence.clean for entry in waiting if entry.article for sentence in entry.article.sentences]
     try:
         probabilities = predict(engine, sentences, window, len(options.thresholds))
-    except (RuntimeError, ValueError) as error:
-        if len(waiting) > 1:  # find the record that broke the window by scoring each alone
-            for entry in waiting:
-                yield from _finish([entry], engine, options, window)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if len(waiting) > 1:  # find the record that broke the window by halving it
+            middle = len(waiting) // 2
+            yield from _finish(waiting[:middle], engine, options, window)
+            yield from _finish(waiting[middle:], engine, options, window)
             return
         item = waiting[0].item
         raw = item.raw if isinstance(item, Record) else ""

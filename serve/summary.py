@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from tocsin.model.article import EMPTY, UNSUPPORTED
 from tocsin.serve.records import DeadLetter
 from tocsin.serve.score import Scored
 
+_NUMBERS = ("records", "flagged", "sentences", "cut")
+_COUNTERS = ("labels", "languages", "statuses", "dead", "dead_files")
 _SHOWN = 10  # entries of one count; the tail of a long one helps nobody
 
 
@@ -18,6 +22,7 @@ class Summary:
     def __init__(self, dead_letters: str) -> None:
         self.dead_letters = dead_letters  # where they went, for the reader
         self.started = time.monotonic()
+        self._before = 0  # records of earlier runs of the same job
         self.records = self.flagged = self.sentences = self.cut = 0
         self.labels: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
@@ -41,6 +46,20 @@ class Summary:
         self.languages[score.language] += 1
         self.statuses[score.status] += 1
 
+    def counts(self) -> dict[str, Any]:
+        """Everything counted as plain values, which do not depend on the time it took."""
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return numbers | {name: dict(sorted(getattr(self, name).items())) for name in _COUNTERS}
+
+    def add_counts(self, counts: Mapping[str, Any], *, earlier: bool = False) -> None:
+        """Take the counts of a shard; of ``earlier`` runs they do not enter the rate."""
+        seen = self.seen
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + counts[name])
+        for name in _COUNTERS:
+            getattr(self, name).update(counts[name])
+        self._before += self.seen - seen if earlier else 0
+
     @property
     def seen(self) -> int:
         """Records scored and dead letters."""
@@ -48,7 +67,7 @@ class Summary:
 
     def rate(self) -> float:
         """Articles a second since the start."""
-        return self.seen / max(time.monotonic() - self.started, 1e-9)
+        return (self.seen - self._before) / max(time.monotonic() - self.started, 1e-9)
 
     def lines(self) -> list[str]:
         """The lines for a reader at the end."""

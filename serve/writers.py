@@ -108,6 +108,16 @@ class JsonLinesWriter:
         stream.flush()
         os.fsync(stream.fileno())
         os.replace(temporary, self.path)
+        sync_folder(self.path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names of a folder's files on disk, so that a renamed file keeps its name through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _temporary(path: Path) -> IO[str]:

@@ -1,0 +1,48 @@
+"""``tocsin verify DIR`` and ``tocsin retry DIR``: arguments only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tocsin.serve.command import EXIT_DEAD_LETTERS
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+EXIT_WRONG = 1
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+def verify(folder: Path) -> int:
+    """Prove that a job folder is whole: records in = records out + dead letters, checksums, order.
+
+    Exit status: 0 whole, 1 anything is wrong or the job is not finished.
+    """
+    from tocsin.serve.verify import verify_job
+
+    verdict = verify_job(folder)
+    for line in verdict.lines():
+        click.echo(line)
+    return EXIT_WRONG if verdict.problems else 0
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [default: as in the job]")
+@click.option("--batch-tokens", type=click.IntRange(min=1), default=None, help="[default: as in the job]")
+def retry(folder: Path, device: str | None, batch_tokens: int | None) -> int:
+    """Score a finished job's dead letters again, after the cause is gone.
+
+    Exit status: 0 none is left, 1 unusable, 3 some are left.
+    """
+    from transformers.utils import logging
+
+    from tocsin.serve.retry import retry_job
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    summary = retry_job(folder, device=device, batch_tokens=batch_tokens)
+    for line in summary.lines():
+        click.echo(line, err=True)
+    return EXIT_DEAD_LETTERS if summary.dead else 0
