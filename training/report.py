@@ -35,7 +35,7 @@ from tocsin.training.scored import Scored, score_rows
 
 ALL, AGENDAS = "all", "newsagendas"
 SPLITS = (VALIDATION, TEST, ALL)
-DECIDING_ROWS = 500
+DECIDING_ROWS = 300
 
 
 @dataclass(frozen=True, slots=True)
