@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -40,10 +40,12 @@ from tocsin.serve.manifest import (
     Shard,
     append_shard,
     clean,
+    damaged,
     file_sha256,
     left_behind,
     read_job,
     read_manifest,
+    read_summary,
     remove_job,
     write_atomically,
 )
@@ -56,6 +58,7 @@ from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter
 
 Result = Scored | DeadLetter
+_VERSIONS = ("tocsin", "torch", "transformers", "tokenizers", "numpy", "pyarrow")  # that decide scores or bytes
 
 
 def run_folder_job(job: Job) -> Summary:
@@ -66,26 +69,37 @@ def run_folder_job(job: Job) -> Summary:
     """
     folder, files = Path(job.out), job_files(job)
     check_inputs(files, job.columns)
-    if any(folder.resolve() in file.resolve().parents for file in files):
-        raise ValueError(f"expected inputs outside the job folder {folder}, found some in it; choose another folder")
     asked = describe(job, files)
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {folder.parent} for the job, found none; create it")
     folder.mkdir(exist_ok=True)
     with exclusive(folder), stopping() as stop:
-        shards = _begin(folder, asked, overwrite=job.overwrite)
-        return _run(job, files, [shard for shard in shards if not shard.is_retry], stop)
+        shards = _begin(job, files, asked)
+        return _run(job, files, asked, shards, stop)
 
 
 def job_files(job: Job) -> list[Path]:
-    """The input files; ValueError for standard input, which cannot be read again."""
-    files = [file for file in expand_inputs(job.inputs) if file is not None]
+    """The input files, without those of the job's own folder.
+
+    ValueError for standard input, which cannot be read again, and for inputs that all lie in the folder.
+    """
     if "-" in job.inputs:
         raise ValueError(
             "expected files for a job folder, found standard input, which cannot be read again after an interruption; "
             "save it to a file, or give --out a file name"
         )
+    folder = Path(job.out).resolve()
+    found = [file for file in expand_inputs(job.inputs) if file is not None]
+    files = [file for file in found if folder not in file.resolve().parents]
+    if not files:
+        raise ValueError(f"expected inputs outside the job folder {job.out}, found none; choose another folder")
     return files
+
+
+def input_states(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Size and time of every input, by which a change is noticed."""
+    states = [(file, file.stat()) for file in files]
+    return [{"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
 
 
 def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
@@ -93,11 +107,9 @@ def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
     checkpoint = resolve_checkpoint(job.model)
     description = read_description(checkpoint)
     check_thresholds(job.thresholds, description.labels)
-    states = [(file, file.stat()) for file in files]
     return {
         "fingerprint": {
-            "tocsin": importlib.metadata.version("tocsin"),
-            "torch": importlib.metadata.version("torch"),
+            "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
             "model": f"{checkpoint.name}@{description.fingerprint}",
             "weights": description.weights_sha256,
             "base": description.base_sha256,
@@ -112,20 +124,23 @@ def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
             "limit": job.limit,
             "format": job.shard_format,
             "shard_records": job.shard_records,
-            "inputs": [
-                {"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states
-            ],
+            "inputs": input_states(files),
         },
-        "settings": {"inputs": list(job.inputs), "model": job.model, "device": job.device},
+        "settings": {
+            "inputs": list(job.inputs),
+            "model": job.model,
+            "device": job.device,
+            "working_folder": os.getcwd(),
+        },
     }
 
 
 def job_of(folder: Path, begun: dict[str, Any]) -> Job:
-    """The job that a folder was begun with."""
+    """The job that a folder was begun with; its inputs are as they were named from its working folder."""
     mark, settings = begun["fingerprint"], begun["settings"]
     return Job(
         inputs=settings["inputs"],
-        out=f"{folder}/",
+        out=f"{folder.resolve()}/",
         model=settings["model"],
         limit=mark["limit"],
         thresholds=mark["thresholds"],
@@ -155,7 +170,8 @@ def check_same(folder: Path, begun: dict[str, Any], asked: dict[str, Any], *, ig
 def _short(then: Any, now: Any) -> str:  # noqa: ANN401 - values of any field
     """Two values of one field; of input lists only the files that differ."""
     if isinstance(then, list) and isinstance(now, list):
-        changed = {entry["path"] for entry in [*then, *now] if (entry in then) != (entry in now)}
+        before, after = ({entry["path"]: entry for entry in entries} for entries in (then, now))
+        changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         return f"({', '.join(sorted(changed)[:3])}{' …' if len(changed) > 3 else ''})"
     return f"({then!r} then, {now!r} now)"
 
@@ -180,7 +196,8 @@ def stopping() -> Iterator[threading.Event]:
         if asked.is_set():
             raise KeyboardInterrupt("the current shard is lost, all others are safe; run the same command to go on")
         asked.set()
-        sys.stderr.write("finishing the current shard; interrupt once more to stop at once\n")
+        with suppress(OSError):  # the reader of standard error may have been stopped by the same signal
+            os.write(2, b"finishing the current shard; interrupt once more to stop at once\n")
 
     if threading.current_thread() is not threading.main_thread():
         yield asked  # only the main thread may set handlers
@@ -193,16 +210,21 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _begin(folder: Path, asked: dict[str, Any], *, overwrite: bool) -> list[Shard]:
+def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard]:
     """The shards that are finished, in a folder that holds this job and nothing half done."""
-    begun = None if overwrite else read_job(folder)
-    if begun is None:
-        known = {folder / LOCK, *left_behind(folder)}
-        if not overwrite and (strange := sorted(set(folder.iterdir()) - known)):
-            raise ValueError(
-                f"expected a new folder or one with a job, found {strange[0].name!r} in {folder}; choose another folder"
-            )
-        remove_job(folder)
+    folder = Path(job.out)
+    begun = read_job(folder)
+    if begun is None and (strange := sorted(set(folder.iterdir()) - {folder / LOCK, *left_behind(folder)})):
+        raise ValueError(
+            f"expected a new folder or one with a job, found {strange[0].name!r} in {folder}; choose another folder"
+        )
+    if begun is None or job.overwrite:
+        if begun is not None:
+            # What cannot be begun must not cost the old job.
+            if next(read_items(job, files, Position(files)), None) is None:
+                raise no_records(files)
+            load_classifier(job)
+            remove_job(folder)
         write_atomically(folder / JOB, asked)  # first, so that what follows is known to be ours
         (folder / SHARDS).mkdir(exist_ok=True)
         return []
@@ -210,48 +232,86 @@ def _begin(folder: Path, asked: dict[str, Any], *, overwrite: bool) -> list[Shar
     (folder / SHARDS).mkdir(exist_ok=True)
     shards, length = read_manifest(folder)
     clean(folder, shards, length)
+    if problems := damaged(folder, shards):
+        raise ValueError(f"{problems[0]}; restore it, or begin again with --overwrite")
     return shards
 
 
-def _run(job: Job, files: Sequence[Path], finished: Sequence[Shard], stop: threading.Event) -> Summary:
+def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Shard], stop: threading.Event) -> Summary:
     folder, position = Path(job.out), Position(files)
+    finished = [shard for shard in shards if not shard.is_retry]
     items = read_items(job, files, position)
     summary = Summary(dead_letters=str(folder / SHARDS))
+    again = "run the same command to go on" + (" (without --overwrite)" if job.overwrite else "")
+
+    def note(result: Result) -> None:
+        summary.add(result)
+        progress.update()
+
     for shard in finished:
         _skip(items, shard)
         summary.add_counts(shard.counts, earlier=True)
-    number, before = len(finished), summary.seen
+        if stop.is_set():
+            raise KeyboardInterrupt(f"nothing was lost; {again}")
+    before = summary.seen
     classifier: RhetoricClassifier | None = None
     try:
         with ProgressReport(summary, position) as progress:
             while (first := next(items, None)) is not None:
+                if stop.is_set():
+                    safe = sum(shard.rows for shard in finished)
+                    raise KeyboardInterrupt(f"{safe} records are safe in {folder}; {again}")
                 classifier = classifier or load_classifier(job)
                 engine = ClassifierEngine(classifier, job.batch_tokens)
-                number += 1
-
-                def note(result: Result) -> None:
-                    summary.add(result)
-                    progress.update()
-
                 rows = chain([first], islice(items, job.shard_records - 1))
-                append_shard(folder, score_shard(job, f"{number:05d}", rows, classifier, engine, note))
-                if stop.is_set():
-                    raise KeyboardInterrupt(
-                        f"{summary.seen} records are safe in {folder}; run the same command to go on"
-                    )
+                shard = score_shard(job, f"{len(finished) + 1:05d}", rows, classifier, engine, note)
+                _check_inputs_unchanged(files, asked)
+                append_shard(folder, shard)
+                finished.append(shard)
     finally:
-        _log_run(folder, summary, summary.seen - before)
-    if not summary.seen:
+        _log_run(folder, summary, sum(shard.rows for shard in finished) - before)
+    if not finished:
         remove_job(folder)
         raise no_records(files)
-    if not (folder / SUMMARY).is_file():
-        write_summary(folder, summary)
+    every = [*finished, *(shard for shard in shards if shard.is_retry)]
+    write_summary(folder, every)
+    left = total(every)
+    summary.dead, summary.dead_files = left.dead, left.dead_files  # without those that a retry scored
+    retried = total([shard for shard in every if shard.is_retry]).counts()
+    summary.add_counts(retried | {"dead": {}, "dead_files": {}}, earlier=True)
     return summary
 
 
-def write_summary(folder: Path, summary: Summary) -> None:
-    """Mark a job as finished with what it found; nothing in it depends on the time it took."""
-    write_atomically(folder / SUMMARY, {"rows": summary.seen} | summary.counts())
+def _check_inputs_unchanged(files: Sequence[Path], asked: dict[str, Any]) -> None:
+    """A shard of an input that is being written or replaced must not count."""
+    now, then = input_states(files), asked["fingerprint"]["inputs"]
+    if now != then:
+        raise ValueError(
+            f"expected inputs that stay as they are, found another inputs {_short(then, now)}; "
+            "wait until they are complete, then begin again with --overwrite"
+        )
+
+
+def total(shards: Sequence[Shard]) -> Summary:
+    """Counts of a job with its retries: dead letters are those that are left."""
+    summary = Summary(dead_letters="")
+    for shard in shards:
+        if shard.is_retry:
+            summary.dead.clear()
+            summary.dead_files.clear()
+        summary.add_counts(shard.counts)
+    return summary
+
+
+def summary_of(shards: Sequence[Shard]) -> dict[str, Any]:
+    """What summary.json holds: nothing in it depends on the time it took."""
+    return {"rows": sum(shard.rows for shard in shards if not shard.is_retry)} | total(shards).counts()
+
+
+def write_summary(folder: Path, shards: Sequence[Shard]) -> None:
+    """Mark a job as finished with what it found, unless that stands there already."""
+    if (summary := summary_of(shards)) != read_summary(folder):
+        write_atomically(folder / SUMMARY, summary)
 
 
 def score_shard(
@@ -313,5 +373,5 @@ def _log_run(folder: Path, summary: Summary, records: int) -> None:
         "articles_per_second": round(records / max(seconds, 1e-9), 3),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-    with (folder / RUNS).open("a", encoding="utf-8") as stream:
+    with suppress(OSError), (folder / RUNS).open("a", encoding="utf-8") as stream:  # a log must not hide an error
         stream.write(json.dumps(line) + "\n")

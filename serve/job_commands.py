@@ -14,14 +14,15 @@ EXIT_WRONG = 1
 
 @click.command()
 @click.argument("folder", type=_FOLDER, metavar="DIR")
-def verify(folder: Path) -> int:
+@click.option("--without-inputs", is_flag=True, help="For inputs that are gone: check the files alone.")
+def verify(folder: Path, *, without_inputs: bool) -> int:
     """Prove that a job folder is whole: records in = records out + dead letters, checksums, order.
 
-    Exit status: 0 whole, 1 anything is wrong or the job is not finished.
+    Exit status: 0 whole, 1 anything is wrong, the job is not finished, or its inputs have changed.
     """
     from tocsin.serve.verify import verify_job
 
-    verdict = verify_job(folder)
+    verdict = verify_job(folder, without_inputs=without_inputs)
     for line in verdict.lines():
         click.echo(line)
     return EXIT_WRONG if verdict.problems else 0

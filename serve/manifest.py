@@ -10,7 +10,9 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ JOB, MANIFEST, SUMMARY, RUNS, LOCK, SHARDS = (
     "job.json", "manifest.jsonl", "summary.json", "runs.jsonl", ".lock", "shards",
 )  # fmt: skip
 DEAD_SUFFIX = ".dead.jsonl"
-_OURS = (SUMMARY, MANIFEST, RUNS, JOB)
+# Of files that a run may remove from a folder of shards; anything else is somebody's own.
+_SHARD_FILE = re.compile(r"(?:retry-)?\d{5,}\.(?:jsonl|parquet|dead\.jsonl)|\.tocsin-.*\.part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,41 @@ def read_job(folder: Path) -> dict[str, Any] | None:
     path = folder / JOB
     if not path.is_file():
         return None
-    try:
-        job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"expected a job in {path}, found {error}; begin it again with --overwrite") from error
+    job = _read_object(path)
+    if not all(isinstance(job.get(part), dict) for part in ("fingerprint", "settings")):
+        raise ValueError(f"expected a job of tocsin in {path}, found another file; choose another folder")
     return job
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The counts of a finished job; None while it is not finished. ValueError when the file is damaged."""
+    path = folder / SUMMARY
+    return _read_object(path) if path.is_file() else None
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"expected JSON in {path}, found {error}; restore the file") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object in {path}, found {type(value).__name__}; restore the file")
+    return value
+
+
+@contextmanager
+def working_folder(job: Mapping[str, Any]) -> Iterator[None]:
+    """Go to where the job was begun, from where its inputs are named; stay where that folder is gone."""
+    home = job["settings"].get("working_folder", ".")
+    with chdir(home if Path(home).is_dir() else "."):
+        yield
 
 
 def write_atomically(path: Path, value: object) -> None:
     """Write JSON so that after a power cut either the old file or the new one is there, whole."""
     temporary = _part(path)
     with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(value, stream, ensure_ascii=False, indent=1)
+        json.dump(value, stream, indent=1)  # escaped: names of files and languages may be no valid UTF-8
         stream.write("\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -88,7 +114,7 @@ def append_shard(folder: Path, shard: Shard) -> None:
     """Make a shard count, for good."""
     path = folder / MANIFEST
     with path.open("ab") as stream:
-        stream.write(json.dumps(dataclasses.asdict(shard), ensure_ascii=False).encode() + b"\n")
+        stream.write(json.dumps(dataclasses.asdict(shard)).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
     sync_folder(folder)
@@ -99,14 +125,16 @@ def clean(folder: Path, shards: list[Shard], manifest_bytes: int) -> None:
     path = folder / MANIFEST
     if path.is_file() and path.stat().st_size > manifest_bytes:
         os.truncate(path, manifest_bytes)
-    for stranger in [*strangers(folder, shards), *left_behind(folder)]:
+    for stranger in [*unnamed(folder, shards), *left_behind(folder)]:
         stranger.unlink()
 
 
-def strangers(folder: Path, shards: list[Shard]) -> list[Path]:
-    """Files among the shards that no line of the manifest names."""
+def unnamed(folder: Path, shards: list[Shard]) -> list[Path]:
+    """Files of shards that no line of the manifest names."""
     known = {name for shard in shards for name in shard.files}
-    return sorted(path for path in (folder / SHARDS).glob("*") if path.name not in known)
+    return sorted(
+        path for path in (folder / SHARDS).glob("*") if path.name not in known and _SHARD_FILE.fullmatch(path.name)
+    )
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -119,13 +147,31 @@ def _part(path: Path) -> Path:
 
 
 def remove_job(folder: Path) -> None:
-    """Remove a job's files and nothing else; the job's description last, so that a cut removal can be repeated."""
-    for path in [*strangers(folder, []), *left_behind(folder)]:
-        path.unlink()
-    if (folder / SHARDS).is_dir():
-        (folder / SHARDS).rmdir()
-    for name in _OURS:
+    """Remove a job's files and nothing else.
+
+    What says that shards are finished goes first and what says that this is a job last, so that a removal that is cut
+    leaves an unfinished job and never a finished one without its records.
+    """
+    for name in (SUMMARY, MANIFEST):
         (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
+    for path in [*unnamed(folder, []), *left_behind(folder), folder / RUNS]:
+        path.unlink(missing_ok=True)
+    sync_folder(folder)
+    (folder / JOB).unlink(missing_ok=True)
+
+
+def damaged(folder: Path, shards: list[Shard]) -> list[str]:
+    """What is wrong with the files that the manifest names."""
+    problems = []
+    for shard in shards:
+        for name, expected in shard.files.items():
+            path = folder / SHARDS / name
+            if not path.is_file():
+                problems.append(f"expected the file {SHARDS}/{name}, found none")
+            elif (found := file_sha256(path)) != expected:
+                problems.append(f"expected {SHARDS}/{name} with SHA-256 {expected[:12]}…, found {found[:12]}…")
+    return problems
 
 
 def file_sha256(path: Path) -> str:

@@ -121,19 +121,20 @@ def _merge(known: type, new: type) -> type:
 
 def _unicode_names(names: Iterable[str]) -> dict[str, str]:
     """New column names by old ones: Arrow's strings are UTF-8, which has no lone surrogates."""
-    return {name: _unicode(name) for name in names}
+    return {name: unicode_text(name) for name in names}
 
 
-def _unicode(text: str) -> str:
+def unicode_text(text: str) -> str:
+    """Text as Arrow can hold it: lone surrogates, which UTF-8 does not have, are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _cells(row: dict[str, Any], names: Mapping[str, str], as_json: set[str], id_type: pa.DataType) -> dict[str, Any]:
     row[_ID] = row[_ID] if id_type == pa.int64() else str(row[_ID])
     for sentence in row["sentences"]:
-        sentence["speaker"] = sentence["speaker"] and _unicode(sentence["speaker"])
+        sentence["speaker"] = sentence["speaker"] and unicode_text(sentence["speaker"])
     return {names[name]: _cell(to_json(value) if name in as_json else value) for name, value in row.items()}
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - cells are of any type
-    return _unicode(value) if isinstance(value, str) else value
+    return unicode_text(value) if isinstance(value, str) else value

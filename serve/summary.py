@@ -88,6 +88,8 @@ class Summary:
 
 
 def _counts(counter: Counter[str]) -> str:
-    shown = [f"{name} {count}" for name, count in counter.most_common(_SHOWN)]
+    # Languages and file names come from outside and need be no valid UTF-8.
+    named = [(name.encode("utf-8", "backslashreplace").decode(), count) for name, count in counter.most_common(_SHOWN)]
+    shown = [f"{name} {count}" for name, count in named]
     rest = len(counter) - len(shown)
     return ", ".join([*shown, f"and {rest} more"] if rest else shown) or "none"

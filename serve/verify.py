@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from tocsin.serve.folder import describe, job_files, job_of
+from tocsin.serve.folder import input_states, job_files, job_of, row_key, summary_of, total
 from tocsin.serve.job import PARQUET, read_items
 from tocsin.serve.manifest import (
     DEAD_SUFFIX,
+    MANIFEST,
     SHARDS,
-    SUMMARY,
     Shard,
-    file_sha256,
+    damaged,
     read_job,
     read_manifest,
-    strangers,
+    read_summary,
+    unnamed,
+    working_folder,
 )
+from tocsin.serve.parquet_writer import unicode_text
 from tocsin.serve.progress import Position
 from tocsin.serve.records import DeadLetter
 
@@ -48,28 +52,41 @@ class Verdict:
         return [head, *(f"wrong: {problem}" for problem in self.problems)]
 
 
-def verify_job(folder: Path) -> Verdict:
-    """Check a job folder; what is wrong stands in the verdict. ValueError where there is no job."""
+def verify_job(folder: Path, *, without_inputs: bool = False) -> Verdict:
+    """Check a job folder; what is wrong stands in the verdict. ValueError where there is no job.
+
+    ``without_inputs`` is for inputs that are gone: then the files are checked against the manifest alone.
+    """
+    folder = folder.resolve()
     begun = read_job(folder)
     if begun is None:
         raise ValueError(f"expected a job in {folder}, found none; give a folder that 'tocsin score --out DIR/' made")
     verdict = Verdict()
     shards, length = read_manifest(folder)
-    _check_files(folder, shards, verdict)
-    if (folder / "manifest.jsonl").is_file() and (folder / "manifest.jsonl").stat().st_size > length:
+    verdict.problems += damaged(folder, shards)
+    verdict.problems += [f"expected no file {path.name} in {SHARDS}" for path in unnamed(folder, shards)]
+    if (folder / MANIFEST).is_file() and (folder / MANIFEST).stat().st_size > length:
         verdict.problems.append("the manifest's last line is cut; run the job again")
     main = [shard for shard in shards if not shard.is_retry]
     if [shard.name for shard in main] != [f"{number:05d}" for number in range(1, len(main) + 1)]:
         verdict.problems.append("expected shards numbered from 00001 without a gap in the manifest")
+    counted = total(shards)
     verdict.shards, verdict.rows = len(main), sum(shard.rows for shard in main)
-    dead = still_dead(folder, shards) if not verdict.problems else set[str]()
-    verdict.dead = len(dead) if not verdict.problems else sum(sum(s.counts["dead"].values()) for s in main)
-    verdict.out = sum(shard.counts["records"] for shard in shards)
+    verdict.out, verdict.dead = counted.records, counted.dead.total()
     if verdict.out + verdict.dead != verdict.rows:
         verdict.problems.append(f"expected {verdict.rows} records, found {verdict.out} out and {verdict.dead} dead")
-    _check_finished(folder, verdict)
+    if (summary := read_summary(folder)) is None:
+        verdict.problems.append("the job is not finished; run the same command to go on")
+    elif summary != summary_of(shards):
+        verdict.problems.append("expected the counts of the manifest in summary.json, found others")
     if not verdict.problems:
-        _check_inputs(folder, begun, shards, main, verdict)
+        _check_lines(folder, shards, verdict)
+    if not verdict.problems and without_inputs:
+        verdict.inputs = "inputs not read again"
+    elif not verdict.problems:
+        with working_folder(begun):
+            _check_inputs(folder, begun, shards, main, verdict)
+    del verdict.problems[MAX_PROBLEMS:]
     return verdict
 
 
@@ -100,24 +117,16 @@ def read_ids(folder: Path, shard: Shard) -> Iterator[Any]:
             yield json.loads(line)["id"]
 
 
-def _check_files(folder: Path, shards: list[Shard], verdict: Verdict) -> None:
+def _check_lines(folder: Path, shards: list[Shard], verdict: Verdict) -> None:
+    """The files hold as many records and dead letters as the manifest says."""
     for shard in shards:
-        for name, expected in shard.files.items():
-            path = folder / SHARDS / name
-            if not path.is_file():
-                verdict.problems.append(f"expected the file {SHARDS}/{name}, found none")
-            elif (found := file_sha256(path)) != expected:
-                verdict.problems.append(f"expected {SHARDS}/{name} with SHA-256 {expected[:12]}…, found {found[:12]}…")
-    verdict.problems += [f"expected no file {path.name} in {SHARDS}" for path in strangers(folder, shards)]
-    del verdict.problems[MAX_PROBLEMS:]
-
-
-def _check_finished(folder: Path, verdict: Verdict) -> None:
-    path = folder / SUMMARY
-    if not path.is_file():
-        verdict.problems.append("the job is not finished; run the same command to go on")
-    elif (rows := json.loads(path.read_text(encoding="utf-8"))["rows"]) != verdict.rows:
-        verdict.problems.append(f"expected {rows} records as in {SUMMARY}, found {verdict.rows} in the manifest")
+        out, dead = sum(1 for _ in read_ids(folder, shard)), sum(1 for _ in read_dead(folder, shard))
+        expected = shard.counts["records"], sum(shard.counts["dead"].values())
+        if (out, dead) != expected:
+            verdict.problems.append(
+                f"expected {expected[0]} records and {expected[1]} dead letters in shard {shard.name}, "
+                f"found {out} and {dead}"
+            )
 
 
 def _check_inputs(
@@ -125,29 +134,40 @@ def _check_inputs(
 ) -> None:
     """Every record of the inputs, read again, has its own place among the records out or the dead letters."""
     job = job_of(folder, begun)
+    again = "restore them, or check the files alone with --without-inputs"
     try:
         files = job_files(job)
-        same = describe(job, files)["fingerprint"]["inputs"] == begun["fingerprint"]["inputs"]
+        same = input_states(files) == begun["fingerprint"]["inputs"]
     except (OSError, ValueError) as error:
-        verdict.inputs = f"inputs not read again ({' '.join(str(error).split())})"
+        verdict.problems.append(f"inputs that cannot be read again ({' '.join(str(error).split())}); {again}")
         return
     if not same:
-        verdict.inputs = "inputs not read again: they have changed since"
+        verdict.problems.append(f"inputs that have changed since; {again}")
         return
-    out = chain.from_iterable(read_ids(folder, shard) for shard in main)
-    dead = chain.from_iterable(read_dead(folder, shard) for shard in main)
-    next_dead = next(dead, None)
-    count = 0
-    for item in read_items(job, files, Position(files)):
-        count += 1
-        if next_dead is not None and next_dead["place"] == item.place:
-            next_dead = next(dead, None)
-        elif isinstance(item, DeadLetter) or str(next(out, None)) != str(item.id):
-            verdict.problems.append(f"expected {item.place} next among the records out or the dead letters")
-            break
-    if count != verdict.rows and not verdict.problems:
-        verdict.problems.append(f"expected {count} records as in the inputs, found {verdict.rows}")
+    items = read_items(job, files, Position(files))
+    for shard in main:
+        out, dead, digest = read_ids(folder, shard), read_dead(folder, shard), hashlib.sha256()
+        letter = next(dead, None)
+        for item in islice(items, shard.rows):
+            digest.update(row_key(item))
+            if letter is not None and letter["place"] == item.place:
+                letter = next(dead, None)
+            elif isinstance(item, DeadLetter) or _text(next(out, None)) != _text(item.id):
+                verdict.problems.append(f"expected {item.place} next in shard {shard.name}, out or dead")
+                return
+        if digest.hexdigest() != shard.rows_sha256:
+            verdict.problems.append(f"expected the records of shard {shard.name} in the inputs, found others")
+            return
+    rest = sum(1 for _ in items)
+    if rest:
+        verdict.problems.append(f"{rest} records of the inputs that are in no shard")
+        return
     retried = sum(shard.counts["records"] for shard in shards if shard.is_retry)
-    verdict.inputs = f"inputs read again: {count} records, each in its place" + (
+    verdict.inputs = f"inputs read again: {verdict.rows} records, each in its place" + (
         f", {retried} of them scored by a retry" if retried else ""
     )
+
+
+def _text(identity: object) -> str:
+    """An id as Parquet can hold it, where integers beside texts become texts and lone surrogates are escaped."""
+    return unicode_text(str(identity))

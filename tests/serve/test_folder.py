@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from filelock import FileLock
 
 from tocsin.model import RhetoricClassifier
 from tocsin.serve.main import main
-from tocsin.serve.manifest import LOCK, MANIFEST, RUNS, SHARDS, SUMMARY
+from tocsin.serve.manifest import LOCK, MANIFEST, RUNS, SHARDS, SUMMARY, file_sha256
 
 Tocsin = Callable[..., tuple[int, str]]
 # The process ends without any clean-up at its N-th fsync: before or after a file has its name, a shard its line.
@@ -55,7 +56,8 @@ def tocsin(tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> Tocsin:
     """Run a command; its exit status and everything that it said."""
 
     def run(command: str, *arguments: str | Path) -> tuple[int, str]:
-        extra = ["--model", str(tiny_checkpoint), "--device", "cpu", "--shard-records", "7"]
+        extra = ["--model", str(tiny_checkpoint), "--device", "cpu"]
+        extra += [] if "--shard-records" in arguments else ["--shard-records", "7"]
         status = main([command, *map(str, arguments), *(extra if command == "score" else [])])
         said = capsys.readouterr()
         return status, said.out + said.err
@@ -98,22 +100,45 @@ def test_shards_can_be_parquet(tocsin: Tocsin, articles: Path, tmp_path: Path) -
     assert tocsin("verify", tmp_path / "job")[0] == 0
 
 
-def test_a_job_killed_at_any_fsync_goes_on_to_the_same_bytes(
+def test_a_job_killed_at_every_fsync_goes_on_to_the_same_bytes(
     tocsin: Tocsin, tiny_checkpoint: Path, articles: Path, tmp_path: Path
 ) -> None:
-    tocsin("score", articles, "--out", f"{tmp_path}/calm/")
-    for left in (1, 3, 5, 8):
-        command = ["score", str(articles), "--out", f"{tmp_path}/killed/", "--model", str(tiny_checkpoint)]
+    """Each process dies a few syncs further on, until one comes to the end."""
+    tocsin("score", articles, "--out", f"{tmp_path}/calm/", "--shard-records", "20")
+    command = ["score", str(articles), "--out", f"{tmp_path}/killed/", "--model", str(tiny_checkpoint)]
+    command += ["--device", "cpu", "--shard-records", "20"]
+    ends = []
+    for left in (1, 2, 3, 4, 5, 6, 7):
         process = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-c", DIES_AT_FSYNC, str(left), *command, "--device", "cpu", "--shard-records", "7"],
-            check=False,
-            capture_output=True,
+            [sys.executable, "-c", DIES_AT_FSYNC, str(left), *command], check=False, capture_output=True
         )
+        ends.append(process.returncode)
+        if process.returncode == 3:
+            break
         assert process.returncode == 137, process.stderr.decode()
-        assert tocsin("verify", tmp_path / "killed")[0] == 1 if left > 1 else True
-    assert tocsin("score", articles, "--out", f"{tmp_path}/killed/")[0] == 3
+        if (tmp_path / "killed" / "job.json").is_file() and not (tmp_path / "killed" / SUMMARY).is_file():
+            assert tocsin("verify", tmp_path / "killed")[0] == 1
+    assert tocsin("score", articles, "--out", f"{tmp_path}/killed/", "--shard-records", "20")[0] == 3
+    assert len(ends) > 4
     assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
     assert tocsin("verify", tmp_path / "killed")[0] == 0
+
+
+def test_overwriting_that_is_killed_never_leaves_a_finished_job_without_records(
+    tocsin: Tocsin, tiny_checkpoint: Path, articles: Path, tmp_path: Path
+) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    calm = contents(tmp_path / "job")
+    command = ["score", str(articles), "--out", f"{tmp_path}/job/", "--model", str(tiny_checkpoint), "--overwrite"]
+    process = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", DIES_AT_FSYNC, "2", *command, "--device", "cpu", "--shard-records", "7"],
+        check=False,
+        capture_output=True,
+    )
+    assert process.returncode == 137, process.stderr.decode()
+    assert tocsin("verify", tmp_path / "job")[0] == 1
+    assert tocsin("score", articles, "--out", f"{tmp_path}/job/")[0] == 3
+    assert contents(tmp_path / "job") == calm
 
 
 def test_a_finished_job_is_not_scored_again(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
@@ -179,6 +204,129 @@ def test_a_flipped_byte_and_a_missing_file_are_found(tocsin: Tocsin, articles: P
     assert f"shards/{name} with SHA-256" in said
     path.unlink()
     assert f"the file shards/{name}, found none" in tocsin("verify", tmp_path / "job")[1]
+
+
+def test_a_damaged_shard_stops_the_job_and_is_not_taken_for_done(
+    tocsin: Tocsin, articles: Path, tmp_path: Path
+) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    (tmp_path / "job" / SHARDS / "00002.jsonl").unlink()
+    status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    assert status == 1
+    assert "00002.jsonl, found none; restore it" in said
+
+
+def mend_manifest(folder: Path, **changes: int) -> None:
+    """Make the manifest say what the first shard's file now holds, as somebody who hides a change would."""
+    path = folder / MANIFEST
+    first, *rest = path.read_text().splitlines()
+    shard = json.loads(first)
+    shard["files"]["00001.jsonl"] = file_sha256(folder / SHARDS / "00001.jsonl")
+    shard["counts"] |= changes
+    path.write_text("\n".join([json.dumps(shard), *rest]) + "\n")
+
+
+def swap(lines: list[str]) -> list[str]:
+    return [lines[1], lines[0], *lines[2:]]
+
+
+def double(lines: list[str]) -> list[str]:
+    return [lines[0], lines[0], *lines[2:]]
+
+
+def shorten(lines: list[str]) -> list[str]:
+    return lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (swap, "in.jsonl:1 next in shard 00001"),
+        (double, "in.jsonl:2 next in shard"),
+        (shorten, "in shard 00001, found 4"),
+    ],
+)
+def test_records_out_of_place_are_found_even_if_the_manifest_was_mended(
+    tocsin: Tocsin, articles: Path, tmp_path: Path, change: Callable[[list[str]], list[str]], said: str
+) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    path = tmp_path / "job" / SHARDS / "00001.jsonl"
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+    mend_manifest(tmp_path / "job")
+    status, found = tocsin("verify", tmp_path / "job")
+    assert status == 1
+    assert said in found
+
+
+def test_a_summary_that_counts_otherwise_is_found(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    path = tmp_path / "job" / SUMMARY
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"flagged": 99}))
+    assert "summary.json, found others" in tocsin("verify", tmp_path / "job")[1]
+
+
+def test_inputs_that_are_gone_or_changed_are_no_proof(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    os.utime(articles, ns=(1, 1))
+    status, said = tocsin("verify", tmp_path / "job")
+    assert status == 1
+    assert "changed since" in said
+    articles.unlink()
+    status, said = tocsin("verify", tmp_path / "job")
+    assert status == 1
+    assert "cannot be read again" in said
+    assert tocsin("verify", tmp_path / "job", "--without-inputs")[0] == 0
+
+
+def test_a_job_is_verified_from_any_folder(
+    tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tocsin("score", articles.name, "--out", "job/")[0] == 3
+    monkeypatch.chdir("/")
+    assert tocsin("verify", tmp_path / "job")[0] == 0
+    assert tocsin("retry", tmp_path / "job")[0] == 3
+
+
+def test_other_formats_limits_and_records_without_ids(tocsin: Tocsin, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.jsonl.gz", "wt") as stream:
+        stream.write('{"text": "The city is calm."}\n{"text": "Talks go on.", "id": "\\ud800x"}\n')
+    (tmp_path / "b.csv").write_text("id,text\n1,The city is calm.\n1,Again.\n2,Talks go on.\n")
+    (tmp_path / "c.txt").write_text("The city is calm today.")
+    inputs = [tmp_path / name for name in ("a.jsonl.gz", "b.csv", "c.txt")]
+    for kind in ("jsonl", "parquet"):
+        assert (
+            tocsin("score", *inputs, "--out", f"{tmp_path}/{kind}/", "--format", kind, "--shard-records", "2")[0] == 3
+        )
+        status, said = tocsin("verify", tmp_path / kind)
+        assert status == 0
+        assert "6 records in = 5 out + 1 dead letters, 3 shards" in said
+    assert tocsin("score", *inputs, "--out", f"{tmp_path}/few/", "--limit", "3")[0] == 0
+    assert "3 records in = 3 out" in tocsin("verify", tmp_path / "few")[1]
+
+
+def test_a_language_that_is_no_text_does_not_stop_the_job(tocsin: Tocsin, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "Some text.", "language": "\\ud800"}\n')
+    status, said = tocsin("score", tmp_path / "in.jsonl", "--out", f"{tmp_path}/job/")
+    assert status == 0, said
+    assert tocsin("verify", tmp_path / "job")[0] == 0
+
+
+def test_an_input_that_grows_while_it_is_read_does_not_count(
+    tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = RhetoricClassifier.predict_clean
+
+    def growing(self: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 4096) -> np.ndarray:
+        with articles.open("a") as stream:
+            stream.write('{"text": "One more."}\n')
+        return predict(self, sentences, batch_tokens=batch_tokens)
+
+    monkeypatch.setattr(RhetoricClassifier, "predict_clean", growing)
+    status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    assert status == 1
+    assert "inputs that stay as they are" in said
+    assert not (tmp_path / "job" / MANIFEST).is_file()
 
 
 def test_a_vanished_input_stops_and_its_return_goes_on(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
@@ -272,8 +420,16 @@ def test_dead_letters_of_a_broken_model_are_scored_again(
     assert status == 0
     assert "30 records in = 27 out + 3 dead letters" in said
     assert "2 of them scored by a retry" in said
-    assert tocsin("retry", tmp_path / "job")[0] == 3
+    assert tocsin("retry", tmp_path / "job", "--batch-tokens", "1024")[0] == 3
     assert tocsin("verify", tmp_path / "job")[0] == 0
+    status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    assert status == 3
+    assert "27 records scored" in said
+    assert "3 dead letters" in said
+    right = json.loads((tmp_path / "job" / SUMMARY).read_text())
+    (tmp_path / "job" / SUMMARY).write_text(json.dumps(right | {"records": 25}))  # as if cut before it was written
+    assert tocsin("retry", tmp_path / "job")[0] == 3
+    assert json.loads((tmp_path / "job" / SUMMARY).read_text()) == right
 
 
 def test_memory_that_runs_out_halves_the_batches(
@@ -315,11 +471,32 @@ def test_a_folder_of_other_things_is_left_alone(tocsin: Tocsin, articles: Path, 
     status, said = tocsin("score", articles, "--out", f"{tmp_path}/mine/")
     assert status == 1
     assert "thesis.txt" in said
-    assert tocsin("score", articles, "--out", f"{tmp_path}/mine/", "--overwrite")[0] == 3
+    assert tocsin("score", articles, "--out", f"{tmp_path}/mine/", "--overwrite")[0] == 1
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "work"
-    status, said = tocsin("score", tmp_path / "mine", "--out", f"{tmp_path}/mine/")
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    (tmp_path / "job" / SHARDS / "all.jsonl").write_text("mine")
+    assert tocsin("score", articles, "--out", f"{tmp_path}/job/", "--overwrite")[0] == 3
+    assert (tmp_path / "job" / SHARDS / "all.jsonl").read_text() == "mine"
+    status, said = tocsin("score", tmp_path / "job", "--out", f"{tmp_path}/job/")
     assert status == 1
     assert "outside the job folder" in said
+
+
+def test_a_folder_around_the_job_is_an_input_without_it(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
+    assert tocsin("score", tmp_path, "--out", f"{tmp_path}/job/")[0] == 3
+    assert tocsin("score", tmp_path, "--out", f"{tmp_path}/job/")[0] == 3
+    assert len(ids(tmp_path / "job")) == 27
+    assert tocsin("verify", tmp_path / "job")[0] == 0
+
+
+def test_overwriting_with_what_cannot_be_begun_keeps_the_old_job(
+    tocsin: Tocsin, articles: Path, tmp_path: Path
+) -> None:
+    tocsin("score", articles, "--out", f"{tmp_path}/job/")
+    before = contents(tmp_path / "job")
+    (tmp_path / "none.jsonl").write_text("\n")
+    assert tocsin("score", tmp_path / "none.jsonl", "--out", f"{tmp_path}/job/", "--overwrite")[0] == 1
+    assert contents(tmp_path / "job") == before
 
 
 def test_inputs_without_records_leave_no_job(tocsin: Tocsin, tmp_path: Path) -> None:
