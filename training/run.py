@@ -29,7 +29,7 @@ from tocsin.training.scored import Floats, Scored, label_rows, score_rows
 
 VERSIONED = ("torch", "transformers", "accelerate", "peft", "datasets", "scikit-learn", "tokenizers", "numpy")
 CONFIG, SEEDS = "config.json", "seeds.json"
-AFTER_TRAINING = frozenset({"max_false_alarms", "target_precision", "calibrate_on", "report_to"})
+AFTER_TRAINING = frozenset({"ngram_share", "max_false_alarms", "target_precision", "calibrate_on", "report_to"})
 
 Progress = Callable[[str], None]
 
