@@ -60,8 +60,10 @@ class Job:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the output is a job folder, see folder.py."""
-        return self.out != STDOUT and (self.out.endswith(("/", os.sep)) or Path(self.out).is_dir())
+        """Whether the output is a job folder (folder.py): it ends in a slash, or is a folder not named like a file."""
+        if self.out == STDOUT or self.out.endswith(("/", os.sep)):
+            return self.out != STDOUT
+        return Path(self.out).is_dir() and Path(self.out).suffix.lower() not in (*_JSON_LINES, _PARQUET)
 
     @property
     def out_path(self) -> Path | None:
