@@ -5,16 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from tocsin.serve.folder import (
-    Result,
-    check_same,
-    describe,
-    exclusive,
-    job_files,
-    job_of,
-    score_shard,
-    write_summary,
-)
+from tocsin.serve.fingerprint import check_same, describe, job_files, job_of
+from tocsin.serve.folder import exclusive
 from tocsin.serve.job import load_classifier, read_items
 from tocsin.serve.manifest import (
     SHARDS,
@@ -28,6 +20,7 @@ from tocsin.serve.manifest import (
 )
 from tocsin.serve.progress import Position
 from tocsin.serve.score import ClassifierEngine
+from tocsin.serve.shard import Result, score_shard, write_summary
 from tocsin.serve.summary import Summary
 from tocsin.serve.verify import still_dead
 

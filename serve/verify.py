@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tocsin.serve.folder import input_states, job_files, job_of, row_key, summary_of, total
+from tocsin.serve.fingerprint import input_states, job_files, job_of
 from tocsin.serve.job import PARQUET, read_items
 from tocsin.serve.manifest import (
     DEAD_SUFFIX,
@@ -29,6 +29,7 @@ from tocsin.serve.manifest import (
 from tocsin.serve.parquet_writer import unicode_text
 from tocsin.serve.progress import Position
 from tocsin.serve.records import DeadLetter
+from tocsin.serve.shard import row_key, summary_of, total
 
 MAX_PROBLEMS = 20  # of one job; the first ones say what happened
 

@@ -1,0 +1,126 @@
+"""What a job was asked for, so that the same job is known again and another one is refused by what differs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tocsin.model.checkpoint import read_description, resolve_checkpoint
+from tocsin.model.classifier import resolve_device
+from tocsin.serve.checks import check_thresholds
+from tocsin.serve.inputs import expand_inputs
+from tocsin.serve.job import Job
+from tocsin.serve.records import Columns
+
+_VERSIONS = ("tocsin", "torch", "transformers", "tokenizers", "numpy", "pyarrow")  # that decide scores or bytes
+
+
+def job_files(job: Job) -> list[Path]:
+    """The input files, without those of the job's own folder.
+
+    ValueError for standard input, which cannot be read again, and for inputs that all lie in the folder.
+    """
+    if "-" in job.inputs:
+        raise ValueError(
+            "expected files for a job folder, found standard input, which cannot be read again after an interruption; "
+            "save it to a file, or give --out a file name"
+        )
+    folder = Path(job.out).resolve()
+    found = [file for file in expand_inputs(job.inputs) if file is not None]
+    files = [file for file in found if folder not in file.resolve().parents]
+    if not files:
+        raise ValueError(f"expected inputs outside the job folder {job.out}, found none; choose another folder")
+    return files
+
+
+def input_states(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Size and time of every input, by which a change is noticed."""
+    states = [(file, file.stat()) for file in files]
+    return [{"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
+
+
+def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
+    """What decides the bytes of a job's output ("fingerprint"), and what is needed to run it again ("settings")."""
+    checkpoint = resolve_checkpoint(job.model)
+    description = read_description(checkpoint)
+    check_thresholds(job.thresholds, description.labels)
+    return {
+        "fingerprint": {
+            "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+            "model": f"{checkpoint.name}@{description.fingerprint}",
+            "weights": description.weights_sha256,
+            "base": description.base_sha256,
+            "thresholds": dict(job.thresholds),
+            "device": resolve_device(job.device).type,
+            "precision": job.precision,
+            "batch_tokens": job.batch_tokens,
+            "any_language": job.any_language,
+            "all_sentences": job.all_sentences,
+            "text_column": job.columns.text,
+            "id_column": job.columns.id,
+            "limit": job.limit,
+            "format": job.shard_format,
+            "shard_records": job.shard_records,
+            "inputs": input_states(files),
+        },
+        "settings": {
+            "inputs": list(job.inputs),
+            "model": job.model,
+            "device": job.device,
+            "working_folder": os.getcwd(),
+        },
+    }
+
+
+def job_of(folder: Path, begun: dict[str, Any]) -> Job:
+    """The job that a folder was begun with; its inputs are as they were named from its working folder."""
+    mark, settings = begun["fingerprint"], begun["settings"]
+    return Job(
+        inputs=settings["inputs"],
+        out=f"{folder.resolve()}/",
+        model=settings["model"],
+        limit=mark["limit"],
+        thresholds=mark["thresholds"],
+        all_sentences=mark["all_sentences"],
+        columns=Columns(mark["text_column"], mark["id_column"]),
+        device=settings["device"],
+        precision=mark["precision"],
+        any_language=mark["any_language"],
+        batch_tokens=mark["batch_tokens"],
+        shard_format=mark["format"],
+        shard_records=mark["shard_records"],
+    )
+
+
+def check_same(folder: Path, begun: dict[str, Any], asked: dict[str, Any], *, ignore: Sequence[str] = ()) -> None:
+    """ValueError that names what differs between a job as it was begun and as it is asked for now."""
+    then, now = begun["fingerprint"], asked["fingerprint"]
+    names = [name for name in now if name not in ignore and then.get(name) != now[name]]
+    if names:
+        found = "; ".join(f"{name} {_short(then.get(name), now[name])}" for name in names)
+        raise ValueError(
+            f"expected the job that {folder} was begun with, found another {found}; "
+            "restore it, choose another folder, or begin again with --overwrite"
+        )
+
+
+def _short(then: Any, now: Any) -> str:  # noqa: ANN401 - values of any field
+    """Two values of one field; of input lists only the files that differ."""
+    if isinstance(then, list) and isinstance(now, list):
+        before, after = ({entry["path"]: entry for entry in entries} for entries in (then, now))
+        changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        return f"({', '.join(sorted(changed)[:3])}{' …' if len(changed) > 3 else ''})"
+    return f"({then!r} then, {now!r} now)"
+
+
+def check_unchanged(files: Sequence[Path], asked: dict[str, Any]) -> None:
+    """A shard of an input that is being written or replaced must not count."""
+    now, then = input_states(files), asked["fingerprint"]["inputs"]
+    if now != then:
+        raise ValueError(
+            f"expected inputs that stay as they are, found another inputs {_short(then, now)}; "
+            "wait until they are complete, then begin again with --overwrite"
+        )
