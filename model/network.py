@@ -9,8 +9,9 @@ from transformers import PreTrainedModel
 from tocsin.model.ngrams import NgramScores
 
 LORA_A, LORA_B = ".lora_A", ".lora_B"
-HEAD_PREFIX, ENCODER_PREFIX, NGRAM_PREFIX = "head.", "encoder.", "ngrams."
+HEAD_PREFIX, ENCODER_PREFIX, NGRAM_PREFIX, WORDS_PREFIX = "head.", "encoder.", "ngrams.", "words."
 EMBEDDINGS = "embeddings."
+WORD_IDS, WORD_DELTA, WORD_SCALE = "words.ids", "words.delta", "words.scale"  # trained word embeddings, 8 bits
 
 
 class RhetoricNetwork(nn.Module):
@@ -42,7 +43,8 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
     With ``scale`` (alpha / rank) the encoder's tensors are low-rank factors, which are merged into its weights, so that
     inference costs what the base costs. ValueError names tensors that are missing or do not fit.
     """
-    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    words = {name: tensors[name] for name in (WORD_IDS, WORD_DELTA, WORD_SCALE) if name in tensors}
+    tensors = {name: tensor.float() for name, tensor in tensors.items() if name not in words}
     head = {name.removeprefix(HEAD_PREFIX): t for name, t in tensors.items() if name.startswith(HEAD_PREFIX)}
     encoder = {name.removeprefix(ENCODER_PREFIX): t for name, t in tensors.items() if name.startswith(ENCODER_PREFIX)}
     ngrams = {name.removeprefix(NGRAM_PREFIX): t for name, t in tensors.items() if name.startswith(NGRAM_PREFIX)}
@@ -53,7 +55,9 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
             _replace(network.encoder, encoder)
         else:
             _merge(network.encoder, encoder, scale)
-    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
+        if words:
+            _add_words(network.encoder, words)
+    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on"
@@ -74,3 +78,10 @@ def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -
         weight = encoder.get_parameter(f"{name}.weight")
         with torch.no_grad():
             weight.add_(factors[name + LORA_B] @ factors[name + LORA_A], alpha=scale)
+
+
+def _add_words(encoder: PreTrainedModel, words: dict[str, torch.Tensor]) -> None:
+    """Add the trained differences to the base's table; a row is ``delta * scale``."""
+    table = encoder.get_input_embeddings().weight
+    with torch.no_grad():
+        table.index_add_(0, words[WORD_IDS].long(), words[WORD_DELTA].float() * words[WORD_SCALE].unsqueeze(1))

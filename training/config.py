@@ -67,6 +67,8 @@ class TrainConfig:
     learning_rate: float = 5e-4  # of the low-rank factors, or of the top layer
     layer_decay: float = 1.0  # learning rate of each layer over that of the layer above it
     head_learning_rate: float = 1e-3
+    embedding_min_count: int = 0  # texts from which a token's word embedding is trained too; 0 trains none
+    embedding_learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_fraction: float = 0.06  # of all steps; linear decay to zero after it
     batch_rows: int = 32
@@ -137,6 +139,8 @@ class TrainConfig:
         for name in ("warmup_fraction", "dropout", "label_smoothing", "ngram_share", "max_false_alarms"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"expected {name} from 0 to below 1, found {getattr(self, name)}")
+        if self.embedding_min_count < 0:
+            raise ValueError(f"expected embedding_min_count of at least 0, found {self.embedding_min_count}")
         if not 0.0 < self.layer_decay <= 1.0:
             raise ValueError(f"expected layer_decay above 0 and up to 1, found {self.layer_decay}")
 

@@ -10,6 +10,7 @@ import functools
 import importlib.util
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,22 @@ from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, Trainin
 from transformers.trainer_utils import get_last_checkpoint
 
 from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
-from tocsin.model.checkpoint import Adapter, load_checkpoint
+from tocsin.model.checkpoint import Adapter, Description, load_checkpoint
 from tocsin.model.classifier import resolve_device
-from tocsin.model.network import EMBEDDINGS, ENCODER_PREFIX, HEAD_PREFIX, LORA_A, LORA_B, NGRAM_PREFIX, RhetoricNetwork
+from tocsin.model.network import (
+    EMBEDDINGS,
+    ENCODER_PREFIX,
+    HEAD_PREFIX,
+    LORA_A,
+    LORA_B,
+    NGRAM_PREFIX,
+    WORD_IDS,
+    WORDS_PREFIX,
+    RhetoricNetwork,
+)
+from tocsin.model.precision import bf16_pays
 from tocsin.training.config import FULL, LORA, MONITORS, TrainConfig
+from tocsin.training.embeddings import PARAMETER, TrainedEmbedding, frequent_tokens
 from tocsin.training.losses import masked_loss, twin_loss
 from tocsin.training.mixture import Mixture, validation_rows
 from tocsin.training.sampling import EpochBatches, TrainingTexts, collate
@@ -45,9 +58,9 @@ def fit(
     out as if the run had not been interrupted; without one training starts anew.
     """
     _check_reporters(config)
-    network = make_network(config)
     tokenizer = load_tokenizer(resolve_base(config.base, allow_download=config.allow_download))
     training = TrainingTexts(mixture.train, tokenizer, config)
+    network = make_network(config, training.encoded())
     trainer = RhetoricTrainer(
         network,
         _arguments(config, out, resolve_device(device)),
@@ -147,6 +160,8 @@ def parameter_groups(network: torch.nn.Module, config: TrainConfig) -> list[dict
         rate = config.learning_rate * config.layer_decay**depth
         if name.startswith(HEAD_PREFIX):
             rate = config.head_learning_rate
+        elif name.endswith(PARAMETER):
+            rate = config.embedding_learning_rate
         rates.setdefault(rate, []).append(parameter)
     return [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
 
@@ -164,8 +179,11 @@ def ranking_metrics(predictions: EvalPrediction) -> dict[str, float]:
     return dict(zip(MONITORS, map(float, means), strict=True))
 
 
-def make_network(config: TrainConfig) -> RhetoricNetwork:
-    """The network to train: the base, or an earlier run's weights, with only the chosen parameters free."""
+def make_network(config: TrainConfig, encoded: Iterable[list[int]] = ()) -> RhetoricNetwork:
+    """The network to train: the base, or an earlier run's weights, with only the chosen parameters free.
+
+    ``encoded`` are the token ids of the training texts, from which the word embeddings to train are chosen.
+    """
     torch.manual_seed(config.seed)
     # Eager attention: the fused kernel's backward pass took a third of a training step in bf16 on CPU when profiled.
     encoder = load_encoder(resolve_base(config.base, allow_download=config.allow_download), attention="eager")
@@ -178,9 +196,13 @@ def make_network(config: TrainConfig) -> RhetoricNetwork:
         linear = sorted({name for name, module in encoder.named_modules() if isinstance(module, torch.nn.Linear)})
         lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=linear, lora_dropout=0.0)
         encoder = inject_adapter_in_model(lora, encoder)
+    start = load_checkpoint(Path(config.start_from)) if config.start_from is not None else None
+    if config.embedding_min_count:
+        token_ids = frequent_tokens(encoded, config, start[1] if start else {})
+        encoder.set_input_embeddings(TrainedEmbedding(encoder.get_input_embeddings(), token_ids))
     network = RhetoricNetwork(encoder, len(config.labels), dropout=config.dropout)
-    if config.start_from is not None:
-        _continue_from(network, Path(config.start_from), config)
+    if start is not None:
+        _continue_from(network, *start, config)
     return network
 
 
@@ -191,26 +213,40 @@ def adapter_of(config: TrainConfig) -> Adapter | None:
 
 def trained_tensors(network: RhetoricNetwork, config: TrainConfig) -> dict[str, torch.Tensor]:
     """What was trained, under the names of a checkpoint; the encoder in half precision, below the noise of the base."""
-    trained = {name: p.detach().cpu() for name, p in network.encoder.named_parameters() if p.requires_grad}
+    trained = {
+        name: p.detach().cpu()
+        for name, p in network.encoder.named_parameters()
+        if p.requires_grad and not name.endswith(PARAMETER)
+    }
     suffix = ".default.weight" if config.method == LORA else ""
     tensors = {ENCODER_PREFIX + name.removesuffix(suffix): tensor.half() for name, tensor in trained.items()}
+    embedding = network.encoder.get_input_embeddings()
+    tensors |= embedding.tensors() if isinstance(embedding, TrainedEmbedding) else {}
     return tensors | {HEAD_PREFIX + name: value.detach().cpu() for name, value in network.head.state_dict().items()}
 
 
-def _continue_from(network: RhetoricNetwork, folder: Path, config: TrainConfig) -> None:
-    description, tensors = load_checkpoint(folder)
+def _continue_from(
+    network: RhetoricNetwork, description: Description, tensors: dict[str, torch.Tensor], config: TrainConfig
+) -> None:
     found = (description.base, description.adapter, tuple(description.labels))
     expected = (config.as_dict()["base"], adapter_of(config), config.labels)
     if found[1:] != expected[1:] or Path(found[0]).name != expected[0]:
         raise ValueError(
-            f"expected a checkpoint of base, adapter and labels {expected} in {folder}, found {found}; "
+            f"expected a checkpoint of base, adapter and labels {expected} in start_from, found {found}; "
             "change base, method, lora_rank, lora_alpha or labels"
         )
+    if WORD_IDS in tensors:
+        embedding = network.encoder.get_input_embeddings()
+        if not isinstance(embedding, TrainedEmbedding):
+            raise ValueError(
+                "expected embedding_min_count above 0, since start_from has trained word embeddings, found 0; set it"
+            )
+        embedding.start_from(tensors)
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, tensor in tensors.items():
-            if name.startswith(NGRAM_PREFIX):
-                continue  # fitted anew beside the finished encoder
+            if name.startswith((NGRAM_PREFIX, WORDS_PREFIX)):
+                continue  # n-grams are fitted anew beside the finished encoder
             parameters[f"{name}.default.weight" if name.endswith((LORA_A, LORA_B)) else name].copy_(tensor)
 
 
@@ -227,7 +263,7 @@ def _arguments(config: TrainConfig, out: Path, device: torch.device) -> Training
         lr_scheduler_type="linear",
         warmup_steps=config.warmup_fraction,
         max_grad_norm=1.0,
-        bf16=device.type == "cpu" or torch.cuda.is_bf16_supported(),
+        bf16=bf16_pays(device.type),
         use_cpu=device.type == "cpu",
         seed=config.seed,
         logging_steps=LOG_STEPS,

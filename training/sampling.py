@@ -132,9 +132,13 @@ class TrainingTexts(TorchDataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self._texts)
 
+    def encoded(self) -> list[list[int]]:
+        """Token ids of each text before it is rewritten, at most ``train_max_tokens``."""
+        return self._encode(self._texts)
+
     def lengths(self) -> list[int]:
         """Tokens of each text before it is rewritten, at most ``train_max_tokens``."""
-        return [len(ids) for ids in self._encode(self._texts)]
+        return [len(ids) for ids in self.encoded()]
 
     def __getitem__(self, key: Key | int) -> dict[str, Any]:
         epoch, row = key if isinstance(key, tuple) else (None, key)

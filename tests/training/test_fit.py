@@ -10,23 +10,20 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from toy import silent, toy_rows
 
 from tocsin.model import RhetoricClassifier
 from tocsin.training import fit as fitting
 from tocsin.training import run
 from tocsin.training.adapters import ADAPTERS
 from tocsin.training.config import Augmentation, SourceConfig, TrainConfig
-from tocsin.training.example import SPLITS, Example, targets
+from tocsin.training.example import Example, targets
 from tocsin.training.fit import make_network, parameter_groups
 from tocsin.training.losses import masked_loss, twin_loss
 from tocsin.training.mixture import build_mixture
 from tocsin.training.sampling import EpochBatches, TrainingTexts, collate, epoch_rows, length_batches
 
 WEIGHTS = torch.ones(4)
-
-
-def silent(message: str) -> None:
-    """Take the place of the progress lines."""
 
 
 def test_unknown_targets_do_not_enter_the_loss() -> None:
@@ -102,41 +99,6 @@ def test_twins_share_a_batch_and_epochs_differ_but_repeat() -> None:
     assert len(batches) == len(first)
 
 
-def toy_rows() -> list[Example]:
-    hot = [
-        "we will attack the city",
-        "take it back by force today",
-        "the army will attack",
-        "they are traitors we will attack",
-    ]
-    calm = ["the city said peace", "talks the minister said", "peace talks today", "the minister said talks"]
-    return [
-        Example(
-            f"{text} {'the ' * extra}",
-            "en",
-            "toy",
-            f"{split}{n}{label}",
-            split,
-            targets(**dict.fromkeys(("divisive", "escalatory"), label)),
-        )
-        for split, extra in zip(SPLITS, (0, 1, 2), strict=True)
-        for label, texts in ((True, hot), (False, calm))
-        for n, text in enumerate(texts)
-    ]
-
-
-@pytest.fixture
-def toy(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    monkeypatch.setitem(ADAPTERS, "toy", lambda root: iter(toy_rows()))
-    monkeypatch.setattr("tocsin.training.mixture.near_copies", lambda texts, held_out: [False] * len(texts))
-    monkeypatch.setattr("tocsin.training.mixture.later_copies", lambda texts, groups, classes: [False] * len(texts))
-    monkeypatch.setenv("TOCSIN_CACHE", str(tmp_path / "cache"))
-    return TrainConfig(
-        sources={"toy": SourceConfig(repeat=10)}, base=str(tiny_base), epochs=8, batch_rows=8, lora_rank=4,
-        lora_alpha=8.0, learning_rate=1e-2, head_learning_rate=2e-2, dropout=0.0, augmentation=Augmentation(0, 0, 0),
-    )  # fmt: skip
-
-
 def test_a_run_learns_its_examples_saves_and_comes_back(toy: TrainConfig, tmp_path: Path) -> None:
     trained = run.train(toy, tmp_path / "out", device="cpu", progress=silent)
     loaded = RhetoricClassifier.from_pretrained(tmp_path / "out", device="cpu")
@@ -200,12 +162,18 @@ def kill_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting.RhetoricTrainer, "training_step", step)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize(("method", "embeddings"), [("lora", 0), ("full", 1)])
 def test_a_run_that_was_killed_and_resumed_gives_the_same_weights(
-    toy: TrainConfig, tmp_path: Path, method: str
+    toy: TrainConfig, tmp_path: Path, method: str, embeddings: int
 ) -> None:
     config = dataclasses.replace(
-        toy, method=method, epochs=3, save_steps=7, dropout=0.2, augmentation=Augmentation(0, 0.5, 0.5)
+        toy,
+        method=method,
+        embedding_min_count=embeddings,
+        epochs=3,
+        save_steps=7,
+        dropout=0.2,
+        augmentation=Augmentation(0, 0.5, 0.5),
     )
     whole = run.train(config, tmp_path / "whole", progress=silent)
     with pytest.MonkeyPatch.context() as power:
