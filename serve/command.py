@@ -48,11 +48,18 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--id-column", default="id", show_default=True, help="Field that holds the identifier.")
 @click.option("--device", default=None, help="cpu, cuda, cuda:1 …; a GPU is taken when there is one.")
 @click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "openvino", "openvino-bf16", "openvino-int8"]),
+    default="auto",
+    show_default=True,
+    help="auto takes the fastest that decides as torch does, measured once a machine and model.",
+)
+@click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="bf16 is faster on some processors and moves scores by up to 0.01.",
+    help="Of the engine torch: bf16 is faster on some processors and moves scores by up to 0.01.",
 )
 @click.option("--any-language", is_flag=True, help="Score languages that are not supported instead of abstaining.")
 @click.option(
@@ -93,6 +100,7 @@ def score(
     text_column: str,
     id_column: str,
     device: str | None,
+    engine: str,
     precision: str,
     any_language: bool,
     batch_tokens: int,
@@ -126,6 +134,7 @@ def score(
         all_sentences=all_sentences,
         columns=Columns(text_column, id_column),
         device=device,
+        engine=engine,
         precision=precision,
         any_language=any_language,
         batch_tokens=batch_tokens,

@@ -25,8 +25,9 @@ from filelock import FileLock, Timeout
 
 from tocsin.model import RhetoricClassifier
 from tocsin.serve.checks import check_inputs
+from tocsin.serve.engine import Engine, open_engine
 from tocsin.serve.fingerprint import check_same, check_unchanged, describe, job_files
-from tocsin.serve.job import Job, load_classifier, no_records, read_items
+from tocsin.serve.job import Job, chosen, load_classifier, no_records, read_items
 from tocsin.serve.manifest import (
     JOB,
     LOCK,
@@ -44,7 +45,6 @@ from tocsin.serve.manifest import (
 )
 from tocsin.serve.progress import Position, ProgressReport
 from tocsin.serve.records import Item
-from tocsin.serve.score import ClassifierEngine
 from tocsin.serve.shard import Result, row_key, score_shard, total, write_summary
 from tocsin.serve.summary import Summary
 
@@ -57,6 +57,7 @@ def run_folder_job(job: Job) -> Summary:
     """
     folder, files = Path(job.out), job_files(job)
     check_inputs(files, job.columns)
+    job = chosen(job)
     asked = describe(job, files)
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {folder.parent} for the job, found none; create it")
@@ -145,6 +146,7 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
             raise KeyboardInterrupt(f"nothing was lost; {again}")
     before = summary.seen
     classifier: RhetoricClassifier | None = None
+    engine: Engine | None = None
     try:
         with ProgressReport(summary, position) as progress:
             while (first := next(items, None)) is not None:
@@ -152,7 +154,7 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
                     safe = sum(shard.rows for shard in finished)
                     raise KeyboardInterrupt(f"{safe} records are safe in {folder}; {again}")
                 classifier = classifier or load_classifier(job)
-                engine = ClassifierEngine(classifier, job.batch_tokens)
+                engine = engine or open_engine(classifier, job.engine, job.batch_tokens)
                 rows = chain([first], islice(items, job.shard_records - 1))
                 shard = score_shard(job, f"{len(finished) + 1:05d}", rows, classifier, engine, note)
                 check_unchanged(files, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +14,16 @@ from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
+from tocsin.serve.choose import fastest
+from tocsin.serve.engine import AUTO, ENGINES, open_engine
 from tocsin.serve.inputs import expand_inputs
+from tocsin.serve.once import OnceEngine
 from tocsin.serve.output import output_record
 from tocsin.serve.parquet_writer import ParquetWriter
 from tocsin.serve.progress import Position, ProgressReport
 from tocsin.serve.readers import STDIN_NAME, read_file
 from tocsin.serve.records import Columns, DeadLetter, Item, reject_duplicates
-from tocsin.serve.score import ClassifierEngine, Options, score_records
+from tocsin.serve.score import Options, score_records
 from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
@@ -41,7 +45,8 @@ class Job:
     all_sentences: bool = False
     columns: Columns = field(default_factory=Columns)
     device: str | None = None
-    precision: str = "fp32"
+    engine: str = AUTO  # or one of ENGINES
+    precision: str = "fp32"  # of the engine torch
     any_language: bool = False
     batch_tokens: int = 4096  # padded
     dead_letters: str | None = None  # path; beside the output when not set
@@ -49,6 +54,8 @@ class Job:
     shard_records: int = 1000  # input records of one shard of a job folder
 
     def __post_init__(self) -> None:
+        if self.engine not in (AUTO, *ENGINES):
+            raise ValueError(f"expected an engine among {', '.join((AUTO, *ENGINES))}, found {self.engine!r}")
         if self.is_folder:
             if self.dead_letters:
                 raise ValueError("expected no --dead-letters with a job folder, which holds them; leave it out")
@@ -88,7 +95,7 @@ def run_job(job: Job) -> Summary:
     check_targets([path for path in (job.out_path, job.dead_path) if path], files, overwrite=job.overwrite)
     check_inputs(files, job.columns)
     check_thresholds(job.thresholds, read_description(resolve_checkpoint(job.model)).labels)
-    resolve_device(job.device)
+    job = chosen(job)
     position = Position(files)
     items = read_items(job, files, position)
     first = next(items, None)
@@ -96,6 +103,14 @@ def run_job(job: Job) -> Summary:
         raise no_records(files)
     classifier = load_classifier(job)
     return _score(job, chain([first], items), classifier, position)
+
+
+def chosen(job: Job) -> Job:
+    """The job with a named engine in place of ``auto``."""
+    if job.engine != AUTO:
+        resolve_device(job.device)  # refused before the model is loaded
+        return job
+    return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision))
 
 
 def read_items(job: Job, files: Sequence[Path | None], position: Position) -> Iterator[Item]:
@@ -130,7 +145,7 @@ def _read(files: Sequence[Path | None], columns: Columns, position: Position) ->
 
 def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, position: Position) -> Summary:
     summary = Summary(dead_letters=str(job.dead_path or "standard error"))
-    engine = ClassifierEngine(classifier, job.batch_tokens)
+    engine = OnceEngine(open_engine(classifier, job.engine, job.batch_tokens))
     options = scoring_options(job, classifier)
     # The output is finished first: without it there are no dead letters either.
     with (
@@ -145,6 +160,7 @@ def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, posi
             else:
                 out.write(output_record(result, classifier.model_id, all_sentences=job.all_sentences))
             progress.update()
+        summary.repeated = engine.repeated
     return summary
 
 

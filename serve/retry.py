@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from tocsin.serve.engine import open_engine
 from tocsin.serve.fingerprint import check_same, describe, job_files, job_of
 from tocsin.serve.folder import exclusive
-from tocsin.serve.job import load_classifier, read_items
+from tocsin.serve.job import chosen, load_classifier, read_items
 from tocsin.serve.manifest import (
     SHARDS,
     append_shard,
@@ -19,12 +20,11 @@ from tocsin.serve.manifest import (
     working_folder,
 )
 from tocsin.serve.progress import Position
-from tocsin.serve.score import ClassifierEngine
 from tocsin.serve.shard import Result, score_shard, write_summary
 from tocsin.serve.summary import Summary
 from tocsin.serve.verify import still_dead
 
-MAY_CHANGE = ("batch_tokens", "device")  # what one changes to get a record through that broke the model
+MAY_CHANGE = ("batch_tokens", "device", "engine")  # what one changes to get a record through that broke the model
 
 
 def retry_job(folder: Path, *, device: str | None = None, batch_tokens: int | None = None) -> Summary:
@@ -44,6 +44,7 @@ def retry_job(folder: Path, *, device: str | None = None, batch_tokens: int | No
         with working_folder(begun):
             job = job_of(folder, begun)
             job = dataclasses.replace(job, device=device or job.device, batch_tokens=batch_tokens or job.batch_tokens)
+            job = chosen(job)
             files = job_files(job)
             check_same(folder, begun, describe(job, files), ignore=MAY_CHANGE)
             shards, length = read_manifest(folder)
@@ -54,7 +55,7 @@ def retry_job(folder: Path, *, device: str | None = None, batch_tokens: int | No
             if dead := still_dead(folder, shards):
                 items = (item for item in read_items(job, files, Position(files)) if item.place in dead)
                 classifier = load_classifier(job)
-                engine = ClassifierEngine(classifier, job.batch_tokens)
+                engine = open_engine(classifier, job.engine, job.batch_tokens)
                 name = f"retry-{1 + sum(shard.is_retry for shard in shards):05d}"
 
                 def note(result: Result) -> None:

@@ -6,58 +6,20 @@ leave in the order in which they came. Memory is bounded by the window and one a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
-from tocsin.model import FLAGGING, ArticleScore, RhetoricClassifier
+from tocsin.model import FLAGGING, ArticleScore
 from tocsin.model.article import Article, assemble, prepare
+from tocsin.serve.engine import Array, Engine
 from tocsin.serve.records import DeadLetter, Item, Record
 
 WINDOW_SENTENCES = 1024  # enough that sorting by length inside a window leaves little padding
 # Articles without any sentence wait for their turn too, so that a window is also bounded by these.
 WINDOW_RECORDS = 1024
 WINDOW_CHARACTERS = 16_000_000
-LEAST_BATCH_TOKENS = 512  # one sentence of the greatest length
-
-Array = npt.NDArray[np.float64]
-
-
-class Engine(Protocol):
-    """Anything that turns clean sentences into calibrated probabilities."""
-
-    def predict_clean(self, sentences: Sequence[str]) -> Array:
-        """Probabilities of shape (n_sentences, n_labels) for sentences that are clean already."""
-        ...
-
-
-class ClassifierEngine:
-    """The PyTorch classifier as an engine; when memory runs out it goes on with batches of half the size."""
-
-    def __init__(self, classifier: RhetoricClassifier, batch_tokens: int) -> None:
-        self.classifier, self.batch_tokens = classifier, batch_tokens
-
-    def predict_clean(self, sentences: Sequence[str]) -> Array:
-        """See Engine."""
-        while True:
-            try:
-                return self.classifier.predict_clean(sentences, batch_tokens=self.batch_tokens)
-            except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error) or self.batch_tokens // 2 < LEAST_BATCH_TOKENS:
-                    raise
-                self.batch_tokens //= 2
-                sys.stderr.write(f"memory ran out; going on with --batch-tokens {self.batch_tokens}\n")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    # torch raises its own type on a GPU and a plain RuntimeError from the CPU allocator
-    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.model import RhetoricClassifier
+from tocsin.serve.engine import Engine
 from tocsin.serve.job import PARQUET, Job, scoring_options
 from tocsin.serve.manifest import (
     DEAD_SUFFIX,
@@ -18,10 +19,11 @@ from tocsin.serve.manifest import (
     read_summary,
     write_atomically,
 )
+from tocsin.serve.once import OnceEngine
 from tocsin.serve.output import output_record
 from tocsin.serve.parquet_writer import ParquetWriter
 from tocsin.serve.records import DeadLetter, Item
-from tocsin.serve.score import ClassifierEngine, Scored, score_records
+from tocsin.serve.score import Scored, score_records
 from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter
 
@@ -55,13 +57,13 @@ def score_shard(
     name: str,
     items: Iterator[Item],
     classifier: RhetoricClassifier,
-    engine: ClassifierEngine,
+    engine: Engine,
     note: Callable[[Result], None],
 ) -> Shard:
     """Score some records into files of their own, complete on disk when this returns."""
     folder = Path(job.out) / SHARDS
     path, dead_path = folder / f"{name}.{job.shard_format}", folder / f"{name}{DEAD_SUFFIX}"
-    part, digest = Summary(dead_letters=""), hashlib.sha256()
+    part, digest, once = Summary(dead_letters=""), hashlib.sha256(), OnceEngine(engine)
 
     def seen() -> Iterator[Item]:
         for item in items:
@@ -70,13 +72,14 @@ def score_shard(
 
     writer = ParquetWriter(path, classifier.labels) if job.shard_format == PARQUET else JsonLinesWriter(path)
     with JsonLinesWriter(dead_path, lazy=True) as dead, writer as out:
-        for result in score_records(seen(), engine, scoring_options(job, classifier)):
+        for result in score_records(seen(), once, scoring_options(job, classifier)):
             if isinstance(result, DeadLetter):
                 dead.write(result.as_dict())
             else:
                 out.write(output_record(result, classifier.model_id, all_sentences=job.all_sentences))
             part.add(result)
             note(result)
+    part.repeated = once.repeated
     files = {file.name: file_sha256(file) for file in (path, dead_path) if file.is_file()}
     return Shard(name, part.seen, digest.hexdigest(), files, part.counts())
 

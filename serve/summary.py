@@ -11,7 +11,7 @@ from tocsin.model.article import EMPTY, UNSUPPORTED
 from tocsin.serve.records import DeadLetter
 from tocsin.serve.score import Scored
 
-_NUMBERS = ("records", "flagged", "sentences", "cut")
+_NUMBERS = ("records", "flagged", "sentences", "repeated", "cut")
 _COUNTERS = ("labels", "languages", "statuses", "dead", "dead_files")
 _SHOWN = 10  # entries of one count; the tail of a long one helps nobody
 
@@ -24,6 +24,7 @@ class Summary:
         self.started = time.monotonic()
         self._before = 0  # records of earlier runs of the same job
         self.records = self.flagged = self.sentences = self.cut = 0
+        self.repeated = 0  # sentences that stood in the same shard before and were not scored again
         self.labels: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -79,6 +80,8 @@ class Summary:
         ]
         if self.statuses[UNSUPPORTED] or self.statuses[EMPTY]:
             found.append(f"abstained: {self.statuses[UNSUPPORTED]} unsupported language, {self.statuses[EMPTY]} empty")
+        if self.repeated:
+            found.append(f"{self.repeated} sentences came again and were scored once")
         if self.cut:
             found.append(f"{self.cut} pieces of over-long sentences")
         if self.dead:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.model import LABELS, RhetoricClassifier
+from tocsin.serve.engine import TorchEngine
 from tocsin.serve.output import output_record, to_json
 from tocsin.serve.records import Columns, DeadLetter, Record, make_record
-from tocsin.serve.score import ClassifierEngine, Options, Scored, score_records
+from tocsin.serve.score import Options, Scored, score_records
 
 OPTIONS = Options(dict.fromkeys(LABELS, 0.5))
 
@@ -97,7 +98,7 @@ def test_an_engine_that_returns_nonsense_is_not_believed(rows: np.ndarray) -> No
 
 
 def test_the_batch_gives_what_the_library_gives(tiny_classifier: RhetoricClassifier) -> None:
-    engine = ClassifierEngine(tiny_classifier, batch_tokens=64)
+    engine = TorchEngine(tiny_classifier, batch_tokens=64)
     some = RECORDS[:15]
     for item, result in zip(some, score_records(some, engine, OPTIONS, window=20), strict=True):
         assert isinstance(result, Scored)
@@ -152,7 +153,7 @@ def test_one_article_of_ten_megabytes(tiny_classifier: RhetoricClassifier) -> No
     # Long words: the time goes by words, the memory by characters.
     sentence = "The minister said that " + "internationalisation " * 16 + "goes on in the city.\n\n"
     text = sentence * (10_000_000 // len(sentence) + 1)
-    (result,) = score_records([record(0, text)], ClassifierEngine(tiny_classifier, 4096), OPTIONS)
+    (result,) = score_records([record(0, text)], TorchEngine(tiny_classifier, 4096), OPTIONS)
     assert isinstance(result, Scored)
     assert len(result.score.sentences) == text.count("\n\n")
     last = result.score.sentences[-1].sentence

@@ -1,0 +1,175 @@
+"""Compiled engines: the gate, the cache, the choice, and jobs that use them."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tocsin.model import RhetoricClassifier
+from tocsin.model.checkpoint import load_checkpoint, save_checkpoint
+from tocsin.model.network import NGRAM_PREFIX
+from tocsin.serve import choose, parity
+from tocsin.serve.engine import AUTO, OPENVINO, OPENVINO_BF16, OPENVINO_INT8, TORCH, TorchEngine, open_engine
+from tocsin.serve.job import Job
+from tocsin.serve.main import main
+from tocsin.serve.parity import compare, read_sample
+
+THRESHOLDS = {"a": 0.5, "b": 0.2}
+
+
+def test_the_gate_counts_decisions_and_moves() -> None:
+    reference = np.array([[0.4, 0.1], [0.6, 0.3]])
+    same = compare(reference + 1e-6, reference, THRESHOLDS)
+    assert same.holds
+    assert (same.sentences, same.labels_equal) == (2, 1.0)
+    flipped = compare(np.array([[0.51, 0.1], [0.6, 0.3]]), reference, THRESHOLDS)
+    assert flipped.labels_equal == 0.75
+    assert not flipped.holds
+    far = compare(reference + [0.05, 0.0], reference, THRESHOLDS)
+    assert far.labels_equal == 1.0
+    assert not far.holds
+    assert not compare(np.full((2, 2), np.nan), reference, THRESHOLDS).holds
+    with pytest.raises(ValueError, match="expected scores of shape"):
+        compare(reference[:1], reference, THRESHOLDS)
+
+
+def test_the_sample_has_every_script_and_long_sentences() -> None:
+    sample = read_sample()
+    assert 500 <= len(sample) <= 2000
+    assert len(set(sample)) == len(sample)
+    assert sum(any("а" <= letter <= "я" for letter in text) for text in sample) > 50
+    assert sum("ë" in text for text in sample) > 50
+    assert max(map(len, sample)) > 250
+
+
+def test_a_missing_package_is_named(tiny_classifier: RhetoricClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="expected the package openvino"):
+        open_engine(tiny_classifier, OPENVINO, 4096)
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected an engine among"):
+        Job(inputs=["a.jsonl"], out="b.jsonl", engine="onnx")
+
+
+def test_auto_is_torch_where_nothing_else_can_be(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose.fastest(str(tiny_checkpoint), "cpu", "bf16") == TORCH
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    assert choose.fastest(str(tiny_checkpoint), "cpu", "fp32") == TORCH
+
+
+@pytest.fixture
+def with_ngrams(tiny_checkpoint: Path, tmp_path: Path) -> RhetoricClassifier:
+    """The tiny classifier with n-gram scores, which the compiled model leaves to PyTorch."""
+    pytest.importorskip("openvino")
+    description, tensors = load_checkpoint(tiny_checkpoint)
+    torch.manual_seed(0)
+    ngrams = {NGRAM_PREFIX + "weight": torch.randn(2**17, 4), NGRAM_PREFIX + "bias": torch.randn(4)}
+    save_checkpoint(tmp_path / "model", description, tensors | ngrams)
+    return RhetoricClassifier.from_pretrained(tmp_path / "model", device="cpu")
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A short sample in place of the shipped one."""
+    sample = read_sample()[:40]
+    monkeypatch.setattr("tocsin.serve.compiled.read_sample", lambda: sample)
+    return sample
+
+
+def test_a_compiled_engine_gives_the_scores_of_pytorch(with_ngrams: RhetoricClassifier, few: list[str]) -> None:
+    compiled = open_engine(with_ngrams, OPENVINO, 256)
+    expected = TorchEngine(with_ngrams, 4096).predict_clean(few)
+    np.testing.assert_allclose(compiled.predict_clean(few), expected, atol=1e-5)
+    assert np.ptp(expected) > 0.1
+    assert compiled.predict_clean([]).shape == (0, 4)
+    long = ["word " * 2000]
+    np.testing.assert_allclose(compiled.predict_clean(long), with_ngrams.predict_clean(long), atol=1e-5)
+
+
+@pytest.mark.usefixtures("few")
+def test_it_is_made_once(with_ngrams: RhetoricClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_engine(with_ngrams, OPENVINO, 256)
+    monkeypatch.setattr("tocsin.serve.compiled.build", None)
+    open_engine(with_ngrams, OPENVINO, 256)
+    other = with_ngrams.with_thresholds({"divisive": 0.123})
+    with pytest.raises(TypeError):  # other decisions have to be compared anew
+        open_engine(other, OPENVINO, 256)
+
+
+@pytest.mark.usefixtures("few")
+def test_an_engine_that_decides_otherwise_is_refused_and_not_chosen(
+    with_ngrams: RhetoricClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "GREATEST_MOVE", -1.0)
+    for _ in range(2):  # made, and from the cache
+        with pytest.raises(
+            ValueError, match="expected the engine openvino to decide as PyTorch does, found labels equal"
+        ):
+            open_engine(with_ngrams, OPENVINO, 256)
+    monkeypatch.setattr(choose, "CANDIDATES", {OPENVINO: ("openvino",)})
+    assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32") == TORCH
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("rates", [{TORCH: 10.0, OPENVINO: 20.0}, {TORCH: 20.0, OPENVINO: 10.0}])
+def test_auto_takes_the_fastest(
+    with_ngrams: RhetoricClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: dict[str, float]
+) -> None:
+    del with_ngrams  # saved as tmp_path / "model"
+
+    def measured(engine: object, sentences: Sequence[str]) -> tuple[np.ndarray, float]:
+        name = TORCH if isinstance(engine, TorchEngine) else OPENVINO
+        return np.zeros((len(sentences), 4)), rates[name]
+
+    monkeypatch.setattr("tocsin.serve.compiled._measured", measured)
+    monkeypatch.setattr(choose, "CANDIDATES", {OPENVINO: ("openvino",)})
+    assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32") == max(rates, key=lambda name: rates[name])
+
+
+@pytest.mark.usefixtures("few")
+def test_a_job_keeps_its_engine(
+    with_ngrams: RhetoricClassifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del with_ngrams
+    lines = [json.dumps({"id": n, "text": f"The city is calm. They will attack number {n % 3}."}) for n in range(8)]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines) + "\n")
+    command = ["score", str(tmp_path / "in.jsonl"), "--model", str(tmp_path / "model"), "--device", "cpu"]
+    job = [*command, "--out", f"{tmp_path}/job/", "--shard-records", "4"]
+    assert main([*job, "--engine", OPENVINO]) == 0
+    assert "sentences came again and were scored once" in capsys.readouterr().err
+    assert json.loads((tmp_path / "job" / "summary.json").read_text())["repeated"] == 8
+    assert main([*job, "--engine", TORCH]) == 1
+    assert "engine ('openvino' then, 'torch' now)" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "torch.jsonl"), "--engine", TORCH]) == 0
+    shards = sorted((tmp_path / "job" / "shards").glob("*.jsonl"))
+    found = [json.loads(line) for shard in shards for line in shard.read_text().splitlines()]
+    expected = [json.loads(line) for line in (tmp_path / "torch.jsonl").read_text().splitlines()]
+    for one, other in zip(found, expected, strict=True):
+        assert one["labels"] == other["labels"]
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-3)
+
+
+@pytest.mark.usefixtures("few", "with_ngrams")
+def test_export_writes_a_model_and_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["export", str(tmp_path / "model"), "--out", str(tmp_path / "exported")]
+    assert main(command) == 0
+    assert "labels equal 100.00%" in capsys.readouterr().out
+    report = json.loads((tmp_path / "exported" / "report.json").read_text())
+    assert report["parity"]["holds"]
+    assert (tmp_path / "exported" / "model.xml").is_file()
+    assert main(command) == 1
+    assert "expected no folder at" in capsys.readouterr().err
+
+
+def test_names_agree_with_the_command_line() -> None:
+    from tocsin.serve.command import score
+
+    (option,) = (parameter for parameter in score.params if parameter.name == "engine")
+    assert list(option.type.choices) == [AUTO, TORCH, OPENVINO, OPENVINO_BF16, OPENVINO_INT8]  # type: ignore[attr-defined]
+    assert dataclasses.fields(Job)
