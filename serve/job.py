@@ -25,6 +25,7 @@ from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
 STDOUT = "-"
 JSON_LINES, PARQUET = "jsonl", "parquet"  # formats of shards
+LOCAL, RAY = "local", "ray"  # who scores the shards of a job folder
 _JSON_LINES, _PARQUET = (".jsonl", ".ndjson"), ".parquet"
 
 
@@ -47,8 +48,12 @@ class Job:
     dead_letters: str | None = None  # path; beside the output when not set
     shard_format: str = JSON_LINES  # of a job folder
     shard_records: int = 1000  # input records of one shard of a job folder
+    runner: str = LOCAL
+    workers: int | None = None  # of a cluster; one when not set
+    ray_address: str | None = None  # of a cluster that runs already; else one is started on this machine
 
     def __post_init__(self) -> None:
+        self._check_runner()
         if self.is_folder:
             if self.dead_letters:
                 raise ValueError("expected no --dead-letters with a job folder, which holds them; leave it out")
@@ -56,6 +61,19 @@ class Job:
             raise ValueError(
                 f"expected an output with the suffix .jsonl or .parquet, a folder ending in /, or -, "
                 f"found {self.out!r}; rename it"
+            )
+
+    def _check_runner(self) -> None:
+        if self.runner == LOCAL and self.workers is not None:
+            raise ValueError(
+                f"expected --workers with --runner ray, found --workers {self.workers} alone; add --runner ray"
+            )
+        if self.runner == RAY and not self.is_folder:
+            raise ValueError(f"expected a job folder with --runner ray, found --out {self.out}; end its name with /")
+        if self.runner == RAY and self.device not in (None, "cpu", "cuda"):
+            raise ValueError(
+                f"expected --device cpu or cuda with --runner ray, which gives each worker its own GPU, "
+                f"found {self.device!r}; leave the number out"
             )
 
     @property
