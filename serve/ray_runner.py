@@ -39,7 +39,7 @@ from tocsin.serve.records import Item
 from tocsin.serve.trials import Trial, trials
 from tocsin.serve.writers import sync_folder
 
-AHEAD = 8  # shards a worker that may be begun while an older one is not finished
+AHEAD = 4  # shards a worker that may be begun while an older one is not finished
 FAILED_LOADS = 3  # a worker; where more die before one is ready, it is not the machines
 PATIENCE_S = 30.0  # without any worker, before the reader is told what the job waits for
 
@@ -71,7 +71,7 @@ def score_on_ray(
 
     try:
         with _cluster(job, mark):
-            pool = _Pool(_sent(job, mark, folder), {part: mark[part] for part in SAME}, workers, scratch)
+            pool = _Pool(_sent(job, mark, scratch), {part: mark[part] for part in SAME}, workers, scratch)
             while started:
                 for task in pool.results():
                     if task.shard is None:
@@ -220,13 +220,13 @@ def _move(out: Path, folder: Path, shard: Shard) -> None:
     shutil.rmtree(out, ignore_errors=True)
 
 
-def _sent(job: Job, mark: Mapping[str, Any], folder: Path) -> Job:
-    """The job as a worker gets it, whose working folder is another one."""
+def _sent(job: Job, mark: Mapping[str, Any], scratch: Path) -> Job:
+    """The job as a worker gets it: with absolute paths, and with the folder where this run's workers write."""
     model = job.model if job.model == SHIPPED else os.path.abspath(resolve_checkpoint(job.model))
     return dataclasses.replace(
         job,
         inputs=(),
-        out=f"{folder}/",
+        out=f"{scratch}/",
         model=model,
         device=mark["device"],
         runner=LOCAL,

@@ -40,7 +40,7 @@ class Worker:
         host = socket.gethostname()
         if not Path(self.job.out).is_dir():
             raise FileNotFoundError(
-                f"expected the folder {self.job.out} on the machine {host} too, found none; "
+                f"expected the folder {self.job.out} on the machine {host} as well, found none; "
                 "put the job on storage that all machines mount under one name"
             )
         found = describe(self.job, [])["fingerprint"]
