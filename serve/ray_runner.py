@@ -243,10 +243,10 @@ def _cluster(job: Job, mark: Mapping[str, Any]) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         if job.ray_address:
-            ray.init(job.ray_address, logging_level=logging.WARNING)
+            ray.init(job.ray_address, logging_level=logging.ERROR)
         else:
             cores = len(os.sched_getaffinity(0))
-            ray.init("local", num_cpus=max(workers, cores), include_dashboard=False, logging_level=logging.WARNING)
+            ray.init("local", num_cpus=max(workers, cores), include_dashboard=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise OSError(
