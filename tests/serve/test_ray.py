@@ -107,24 +107,22 @@ def with_hook(hook: Callable[[str, Sequence[Item]], None]) -> type[Worker]:
     return Hooked
 
 
-def test_a_cluster_of_its_own_gives_the_bytes_of_a_local_run(tocsin: Tocsin, articles: Path, tmp_path: Path) -> None:
+def test_a_cluster_of_its_own_gives_the_bytes_of_a_local_run(
+    tocsin: Tocsin, tiny_checkpoint: Path, articles: Path, tmp_path: Path
+) -> None:
     tocsin("score", articles, "--out", f"{tmp_path}/local/", "--format", "parquet")
-    command = [
-        "score",
-        articles,
-        "--out",
-        f"{tmp_path}/job/",
-        "--format",
-        "parquet",
-        "--runner",
-        "ray",
-        "--workers",
-        "2",
-    ]
-    status, said = tocsin(*command)
-    assert status == 3, said
-    assert "18 records scored" in said
-    assert "2 dead letters" in said
+    command = ["score", str(articles), "--out", f"{tmp_path}/job/", "--format", "parquet", "--shard-records", "4"]
+    command += ["--model", str(tiny_checkpoint), "--device", "cpu", "--runner", "ray", "--workers", "2"]
+    process = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tocsin.serve.main", *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"HOME": str(tmp_path)},  # where Ray keeps a token
+    )
+    assert process.returncode == 3, process.stderr
+    assert "18 records scored" in process.stderr
+    assert "2 dead letters" in process.stderr
     assert contents(tmp_path / "job") == contents(tmp_path / "local")
     assert tocsin("verify", tmp_path / "job")[0] == 0
     assert not (tmp_path / "job" / ".work").exists()
