@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,12 @@ def check_targets(targets: Sequence[Path], files: Sequence[Path | None], *, over
             raise PermissionError(f"expected a folder that can be written, found {target.parent}; change its rights")
         if os.path.lexists(target) and not overwrite:
             raise FileExistsError(f"expected no file at {target}, found one; pass --overwrite to replace it")
+
+
+def check_installed(package: str) -> None:
+    """ValueError when the package of an extra with the same name is missing."""
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(f"expected the package {package!r}, found none; pip install 'tocsin[{package}]'")
 
 
 def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:

@@ -89,6 +89,25 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     show_default=True,
     help="Records of one shard in a job folder: what a killed job loses at most.",
 )
+@click.option(
+    "--runner",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who scores the shards of a job folder: this process, or workers on a Ray cluster (docs/scaling.md).",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Processes with --runner ray, each with the model and an equal part of the cores, or one GPU. [default: 1]",
+)
+@click.option(
+    "--ray-address",
+    envvar="RAY_ADDRESS",
+    default=None,
+    help="HOST:PORT of a Ray cluster, or auto for the one of this machine. [default: start one here]",
+)
 def score(
     inputs: tuple[str, ...],
     out: str,
@@ -107,6 +126,9 @@ def score(
     dead_letters: str | None,
     shard_format: str,
     shard_records: int,
+    runner: str,
+    workers: int | None,
+    ray_address: str | None,
 ) -> int:
     """Score articles.
 
@@ -141,6 +163,9 @@ def score(
         dead_letters=dead_letters,
         shard_format=shard_format,
         shard_records=shard_records,
+        runner=runner,
+        workers=workers,
+        ray_address=ray_address,
     )
     if job.is_folder:
         summary = run_folder_job(job)

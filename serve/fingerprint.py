@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.serve.checks import check_thresholds
 from tocsin.serve.inputs import expand_inputs
-from tocsin.serve.job import Job
+from tocsin.serve.job import RAY, Job
 from tocsin.serve.records import Columns
 
+_REST = 20  # times as long as a look at all inputs took, before the next one
 _VERSIONS = ("tocsin", "torch", "transformers", "tokenizers", "numpy", "pyarrow")  # that decide scores or bytes
 
 
@@ -42,6 +44,11 @@ def input_states(files: Sequence[Path]) -> list[dict[str, Any]]:
     return [{"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
 
 
+def _device_type(job: Job) -> str:
+    """The kind of processor that scores; that of a cluster's workers need not be in this machine."""
+    return job.device if job.runner == RAY and job.device else resolve_device(job.device).type
+
+
 def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
     """What decides the bytes of a job's output ("fingerprint"), and what is needed to run it again ("settings")."""
     checkpoint = resolve_checkpoint(job.model)
@@ -54,7 +61,7 @@ def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
             "weights": description.weights_sha256,
             "base": description.base_sha256,
             "thresholds": dict(job.thresholds),
-            "device": resolve_device(job.device).type,
+            "device": _device_type(job),
             "engine": job.engine,
             "precision": job.precision,
             "batch_tokens": job.batch_tokens,
@@ -126,3 +133,23 @@ def check_unchanged(files: Sequence[Path], asked: dict[str, Any]) -> None:
             f"expected inputs that stay as they are, found another inputs {_short(then, now)}; "
             "wait until they are complete, then begin again with --overwrite"
         )
+
+
+class InputWatch:
+    """Notices inputs that change while they are read.
+
+    A look takes the state of every file, which for a million files after each of a thousand shards would cost hours;
+    so it rests in between. What changed is refused all the same: by the last look, and by whoever resumes the job.
+    """
+
+    def __init__(self, files: Sequence[Path], asked: dict[str, Any]) -> None:
+        self._files, self._asked = files, asked
+        self._next = 0.0  # when to look again, on the monotonic clock
+
+    def look(self, *, last: bool = False) -> None:
+        """ValueError when an input is not as it was when the job began; it may not look at all unless ``last``."""
+        started = time.monotonic()
+        if last or started >= self._next:
+            check_unchanged(self._files, self._asked)
+            ended = time.monotonic()
+            self._next = ended + _REST * (ended - started)

@@ -6,17 +6,16 @@ sentences never cross the border of a shard, since the batch moves the last digi
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import json
 import os
 import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import chain, islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,15 +23,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tocsin.model import RhetoricClassifier
-from tocsin.serve.checks import check_inputs
+from tocsin.serve.checks import check_inputs, check_installed
 from tocsin.serve.engine import Engine, open_engine
-from tocsin.serve.fingerprint import check_same, check_unchanged, describe, job_files
-from tocsin.serve.job import Job, chosen, load_classifier, no_records, read_items
+from tocsin.serve.fingerprint import InputWatch, check_same, describe, job_files
+from tocsin.serve.job import RAY, Job, chosen, load_classifier, no_records, read_items
 from tocsin.serve.manifest import (
     JOB,
     LOCK,
     RUNS,
     SHARDS,
+    WORK,
     Shard,
     append_shard,
     clean,
@@ -43,9 +43,9 @@ from tocsin.serve.manifest import (
     remove_job,
     write_atomically,
 )
+from tocsin.serve.plan import Work, cut, skip
 from tocsin.serve.progress import Position, ProgressReport
-from tocsin.serve.records import Item
-from tocsin.serve.shard import Result, row_key, score_shard, total, write_summary
+from tocsin.serve.shard import Result, score_shard, total, write_summary
 from tocsin.serve.summary import Summary
 
 
@@ -55,6 +55,8 @@ def run_folder_job(job: Job) -> Summary:
     Raises ValueError or OSError when the folder holds another job, another process works in it, or inputs or options
     cannot be used; KeyboardInterrupt after SIGINT or SIGTERM, when the current shard is safe.
     """
+    if job.runner == RAY:
+        check_installed(RAY)
     folder, files = Path(job.out), job_files(job)
     check_inputs(files, job.columns)
     job = chosen(job)
@@ -105,7 +107,8 @@ def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard
     """The shards that are finished, in a folder that holds this job and nothing half done."""
     folder = Path(job.out)
     begun = read_job(folder)
-    if begun is None and (strange := sorted(set(folder.iterdir()) - {folder / LOCK, *left_behind(folder)})):
+    ours = {folder / LOCK, folder / WORK, *left_behind(folder)}
+    if begun is None and (strange := sorted(set(folder.iterdir()) - ours)):
         raise ValueError(
             f"expected a new folder or one with a job, found {strange[0].name!r} in {folder}; choose another folder"
         )
@@ -114,7 +117,8 @@ def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard
             # What cannot be begun must not cost the old job.
             if next(read_items(job, files, Position(files)), None) is None:
                 raise no_records(files)
-            load_classifier(job)
+            # A cluster's GPUs need not be in this machine.
+            load_classifier(dataclasses.replace(job, device="cpu") if job.runner == RAY else job)
             remove_job(folder)
         write_atomically(folder / JOB, asked)  # first, so that what follows is known to be ours
         (folder / SHARDS).mkdir(exist_ok=True)
@@ -139,27 +143,32 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
         summary.add(result)
         progress.update()
 
+    def note_shard(shard: Shard) -> None:
+        summary.add_counts(shard.counts)
+        progress.update()
+
     for shard in finished:
-        _skip(items, shard)
+        skip(items, shard)
         summary.add_counts(shard.counts, earlier=True)
         if stop.is_set():
             raise KeyboardInterrupt(f"nothing was lost; {again}")
     before = summary.seen
-    classifier: RhetoricClassifier | None = None
-    engine: Engine | None = None
+    work, watch = cut(items, job.shard_records, len(finished), stop), InputWatch(files, asked)
+    scored: Generator[Shard, None, None] = _score_here(job, work, note)
+    if job.runner == RAY:
+        from tocsin.serve.ray_runner import score_on_ray  # an extra
+
+        scored = score_on_ray(job, asked["fingerprint"], work, note_shard)
     try:
-        with ProgressReport(summary, position) as progress:
-            while (first := next(items, None)) is not None:
-                if stop.is_set():
-                    safe = sum(shard.rows for shard in finished)
-                    raise KeyboardInterrupt(f"{safe} records are safe in {folder}; {again}")
-                classifier = classifier or load_classifier(job)
-                engine = engine or open_engine(classifier, job.engine, job.batch_tokens)
-                rows = chain([first], islice(items, job.shard_records - 1))
-                shard = score_shard(job, f"{len(finished) + 1:05d}", rows, classifier, engine, note)
-                check_unchanged(files, asked)
+        with ProgressReport(summary, position) as progress, closing(scored):
+            for shard in scored:
+                watch.look()
                 append_shard(folder, shard)
                 finished.append(shard)
+        if stop.is_set() and next(items, None) is not None:
+            safe = sum(shard.rows for shard in finished)
+            raise KeyboardInterrupt(f"{safe} records are safe in {folder}; {again}")
+        watch.look(last=True)
     finally:
         _log_run(folder, summary, sum(shard.rows for shard in finished) - before)
     if not finished:
@@ -174,16 +183,14 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
     return summary
 
 
-def _skip(items: Iterator[Item], shard: Shard) -> None:
-    """Read past the records of a finished shard; ValueError when the inputs do not give the same ones."""
-    digest = hashlib.sha256()
-    for item in islice(items, shard.rows):
-        digest.update(row_key(item))
-    if digest.hexdigest() != shard.rows_sha256:
-        raise ValueError(
-            f"expected the inputs to give the records of shard {shard.name} again, found others; "
-            "restore the inputs, or begin again with --overwrite"
-        )
+def _score_here(job: Job, work: Iterator[Work], note: Callable[[Result], None]) -> Generator[Shard, None, None]:
+    """The shards, scored one after another by this process."""
+    classifier: RhetoricClassifier | None = None
+    engine: Engine | None = None
+    for name, items in work:
+        classifier = classifier or load_classifier(job)
+        engine = engine or open_engine(classifier, job.engine, job.batch_tokens)
+        yield score_shard(job, name, items, classifier, engine, note)
 
 
 def _log_run(folder: Path, summary: Summary, records: int) -> None:

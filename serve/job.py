@@ -15,7 +15,7 @@ from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
 from tocsin.serve.choose import fastest
-from tocsin.serve.engine import AUTO, ENGINES, open_engine
+from tocsin.serve.engine import AUTO, ENGINES, TORCH, open_engine
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.once import OnceEngine
 from tocsin.serve.output import output_record
@@ -29,6 +29,7 @@ from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
 STDOUT = "-"
 JSON_LINES, PARQUET = "jsonl", "parquet"  # formats of shards
+LOCAL, RAY = "local", "ray"  # who scores the shards of a job folder
 _JSON_LINES, _PARQUET = (".jsonl", ".ndjson"), ".parquet"
 
 
@@ -52,10 +53,14 @@ class Job:
     dead_letters: str | None = None  # path; beside the output when not set
     shard_format: str = JSON_LINES  # of a job folder
     shard_records: int = 1000  # input records of one shard of a job folder
+    runner: str = LOCAL
+    workers: int | None = None  # of a cluster; one when not set
+    ray_address: str | None = None  # of a cluster that runs already; else one is started on this machine
 
     def __post_init__(self) -> None:
         if self.engine not in (AUTO, *ENGINES):
             raise ValueError(f"expected an engine among {', '.join((AUTO, *ENGINES))}, found {self.engine!r}")
+        self._check_runner()
         if self.is_folder:
             if self.dead_letters:
                 raise ValueError("expected no --dead-letters with a job folder, which holds them; leave it out")
@@ -63,6 +68,19 @@ class Job:
             raise ValueError(
                 f"expected an output with the suffix .jsonl or .parquet, a folder ending in /, or -, "
                 f"found {self.out!r}; rename it"
+            )
+
+    def _check_runner(self) -> None:
+        if self.runner == LOCAL and self.workers is not None:
+            raise ValueError(
+                f"expected --workers with --runner ray, found --workers {self.workers} alone; add --runner ray"
+            )
+        if self.runner == RAY and not self.is_folder:
+            raise ValueError(f"expected a job folder with --runner ray, found --out {self.out}; end its name with /")
+        if self.runner == RAY and self.device not in (None, "cpu", "cuda"):
+            raise ValueError(
+                f"expected --device cpu or cuda with --runner ray, which gives each worker its own GPU, "
+                f"found {self.device!r}; leave the number out"
             )
 
     @property
@@ -106,9 +124,11 @@ def run_job(job: Job) -> Summary:
 
 
 def chosen(job: Job) -> Job:
-    """The job with a named engine in place of ``auto``."""
+    """The job with a named engine in place of ``auto``; on a cluster, whose processors are not this one, PyTorch."""
+    if job.runner == RAY:
+        return dataclasses.replace(job, engine=TORCH) if job.engine == AUTO else job
+    resolve_device(job.device)  # refused before the model is loaded
     if job.engine != AUTO:
-        resolve_device(job.device)  # refused before the model is loaded
         return job
     return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision))
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tocsin.serve.writers import sync_folder
 JOB, MANIFEST, SUMMARY, RUNS, LOCK, SHARDS = (
     "job.json", "manifest.jsonl", "summary.json", "runs.jsonl", ".lock", "shards",
 )  # fmt: skip
+WORK = ".work"  # where workers on a cluster write; nothing in it counts
 DEAD_SUFFIX = ".dead.jsonl"
 # Of files that a run may remove from a folder of shards; anything else is somebody's own.
 _SHARD_FILE = re.compile(r"(?:retry-)?\d{5,}\.(?:jsonl|parquet|dead\.jsonl)|\.tocsin-.*\.part")
@@ -96,18 +98,23 @@ def read_manifest(folder: Path) -> tuple[list[Shard], int]:
     A last line that was cut by a crash does not count. ValueError when any other line is damaged.
     """
     path = folder / MANIFEST
-    data = path.read_bytes() if path.is_file() else b""
-    whole = data[: data.rfind(b"\n") + 1]
-    shards = []
-    for number, line in enumerate(whole.splitlines(), 1):
-        try:
-            shards.append(Shard(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"expected a finished shard in line {number} of {path}, found {error}; "
-                "restore the file, or begin the job again with --overwrite"
-            ) from error
-    return shards, len(whole)
+    shards: list[Shard] = []
+    length = 0
+    if not path.is_file():
+        return shards, length
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                shards.append(Shard(**json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"expected a finished shard in line {len(shards) + 1} of {path}, found {error}; "
+                    "restore the file, or begin the job again with --overwrite"
+                ) from error
+            length += len(line)
+    return shards, length
 
 
 def append_shard(folder: Path, shard: Shard) -> None:
@@ -123,6 +130,7 @@ def append_shard(folder: Path, shard: Shard) -> None:
 def clean(folder: Path, shards: list[Shard], manifest_bytes: int) -> None:
     """Remove what an interrupted run left: a cut line of the manifest, and files that no line names."""
     path = folder / MANIFEST
+    shutil.rmtree(folder / WORK, ignore_errors=True)  # a worker that was left alone may still be writing there
     if path.is_file() and path.stat().st_size > manifest_bytes:
         os.truncate(path, manifest_bytes)
     for stranger in [*unnamed(folder, shards), *left_behind(folder)]:
@@ -155,6 +163,7 @@ def remove_job(folder: Path) -> None:
     for name in (SUMMARY, MANIFEST):
         (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
+    shutil.rmtree(folder / WORK, ignore_errors=True)
     for path in [*unnamed(folder, []), *left_behind(folder), folder / RUNS]:
         path.unlink(missing_ok=True)
     sync_folder(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter
 
 Result = Scored | DeadLetter
+_DEADLY = "expected a worker that lives through the record, found that each one died"
 
 
 def total(shards: Sequence[Shard]) -> Summary:
@@ -55,12 +56,17 @@ def write_summary(folder: Path, shards: Sequence[Shard]) -> None:
 def score_shard(
     job: Job,
     name: str,
-    items: Iterator[Item],
+    items: Iterable[Item],
     classifier: RhetoricClassifier,
     engine: Engine,
     note: Callable[[Result], None],
+    *,
+    deadly: Collection[str] = (),
 ) -> Shard:
-    """Score some records into files of their own, complete on disk when this returns."""
+    """Score some records into files of their own, complete on disk when this returns.
+
+    Records at the places in ``deadly`` become dead letters and never reach the model.
+    """
     folder = Path(job.out) / SHARDS
     path, dead_path = folder / f"{name}.{job.shard_format}", folder / f"{name}{DEAD_SUFFIX}"
     part, digest, once = Summary(dead_letters=""), hashlib.sha256(), OnceEngine(engine)
@@ -68,7 +74,7 @@ def score_shard(
     def seen() -> Iterator[Item]:
         for item in items:
             digest.update(row_key(item))
-            yield item
+            yield DeadLetter(item.place, item.raw, _DEADLY) if item.place in deadly else item
 
     writer = ParquetWriter(path, classifier.labels) if job.shard_format == PARQUET else JsonLinesWriter(path)
     with JsonLinesWriter(dead_path, lazy=True) as dead, writer as out:

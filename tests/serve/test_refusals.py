@@ -196,3 +196,13 @@ def test_an_output_that_fails_at_its_very_end_leaves_no_dead_letters_either(
     monkeypatch.setattr("tocsin.serve.parquet_writer.pq.ParquetWriter", fail)
     assert "found 'No space left on device'" in refuse(article, out=tmp_path / "out.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_options_of_a_cluster(refuse: Refuse, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "expected --workers with --runner ray, found --workers 2 alone" in refuse(article, "--workers", "2")
+    assert "expected a job folder with --runner ray" in refuse(article, "--runner", "ray")
+    (tmp_path / "job").mkdir()
+    on_ray = [article, "--runner", "ray"]
+    assert "found 'cuda:1'; leave the number out" in refuse(*on_ray, "--device", "cuda:1", out=tmp_path / "job")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "found none; pip install 'tocsin[ray]'" in refuse(*on_ray, out=tmp_path / "job")
