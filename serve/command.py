@@ -100,7 +100,8 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     "--workers",
     type=click.IntRange(min=1),
     default=None,
-    help="Processes with --runner ray, each with the model and an equal part of the cores, or one GPU. [default: 1]",
+    help="Score a job folder in so many processes, each with the model and an equal part of the cores (with "
+    "--runner ray on the cluster, or one GPU each). One that dies is replaced.  [default: this process alone]",
 )
 @click.option(
     "--ray-address",

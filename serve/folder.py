@@ -159,6 +159,10 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
         from tocsin.serve.ray_runner import score_on_ray  # an extra
 
         scored = score_on_ray(job, asked["fingerprint"], work, note_shard)
+    elif job.workers:
+        from tocsin.serve.process_pool import score_in_processes  # which loads torch
+
+        scored = score_in_processes(job, asked["fingerprint"], work, note_shard)
     try:
         with ProgressReport(summary, position) as progress, closing(scored):
             for shard in scored:

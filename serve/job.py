@@ -54,7 +54,7 @@ class Job:
     shard_format: str = JSON_LINES  # of a job folder
     shard_records: int = 1000  # input records of one shard of a job folder
     runner: str = LOCAL
-    workers: int | None = None  # of a cluster; one when not set
+    workers: int | None = None  # processes; this one scores when not set, one worker of a cluster
     ray_address: str | None = None  # of a cluster that runs already; else one is started on this machine
 
     def __post_init__(self) -> None:
@@ -71,12 +71,9 @@ class Job:
             )
 
     def _check_runner(self) -> None:
-        if self.runner == LOCAL and self.workers is not None:
-            raise ValueError(
-                f"expected --workers with --runner ray, found --workers {self.workers} alone; add --runner ray"
-            )
-        if self.runner == RAY and not self.is_folder:
-            raise ValueError(f"expected a job folder with --runner ray, found --out {self.out}; end its name with /")
+        if (self.runner == RAY or self.workers) and not self.is_folder:
+            option = "--runner ray" if self.runner == RAY else "--workers"
+            raise ValueError(f"expected a job folder with {option}, found --out {self.out}; end its name with /")
         if self.runner == RAY and self.device not in (None, "cpu", "cuda"):
             raise ValueError(
                 f"expected --device cpu or cuda with --runner ray, which gives each worker its own GPU, "

@@ -29,7 +29,7 @@ def test_the_gate_counts_decisions_and_moves() -> None:
     flipped = compare(np.array([[0.51, 0.1], [0.6, 0.3]]), reference, THRESHOLDS)
     assert flipped.labels_equal == 0.75
     assert not flipped.holds
-    far = compare(reference + [0.05, 0.0], reference, THRESHOLDS)
+    far = compare(reference + np.array([0.05, 0.0]), reference, THRESHOLDS)
     assert far.labels_equal == 1.0
     assert not far.holds
     assert not compare(np.full((2, 2), np.nan), reference, THRESHOLDS).holds

@@ -1,4 +1,4 @@
-"""What a worker on a cluster does: load the model once, then score shards into folders that it is given."""
+"""What a worker process does, here or on a cluster: load the model once, then score shards into given folders."""
 
 from __future__ import annotations
 
