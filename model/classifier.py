@@ -139,7 +139,10 @@ class RhetoricClassifier:
 
     def predict_logits(self, sentences: Sequence[str], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
         """Raw logits of shape (n_sentences, n_labels) for sentences that are clean already."""
-        ids = self.encode(sentences)
+        return self.predict_encoded(self.encode(sentences), batch_tokens=batch_tokens)
+
+    def predict_encoded(self, ids: Sequence[list[int]], *, batch_tokens: int = DEFAULT_BATCH_TOKENS) -> Array:
+        """Raw logits of shape (n, n_labels) for token ids as ``encode`` gives them."""
         logits = np.zeros((len(ids), len(self.labels)), dtype=np.float64)
         for rows in token_batches([len(row) for row in ids], batch_tokens):
             logits[rows] = self._forward([ids[row] for row in rows])

@@ -52,6 +52,7 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     type=click.Choice(["auto", "torch", "openvino", "openvino-bf16", "openvino-int8"]),
     default="auto",
     show_default=True,
+    envvar="TOCSIN_ENGINE",
     help="auto takes the fastest that decides as torch does, measured once a machine and model.",
 )
 @click.option(

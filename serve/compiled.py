@@ -54,6 +54,7 @@ class CompiledEngine:
     def __init__(self, classifier: RhetoricClassifier, compiled: openvino.CompiledModel, batch_tokens: int) -> None:
         openvino = _openvino()
         self.classifier, self.batch_tokens = classifier, batch_tokens
+        self.tokens = 0
         self._queue = openvino.AsyncInferQueue(compiled)  # as many requests as the processor runs well at a time
         self._queue.set_callback(self._take)
         self._logits = np.zeros((0, 0))
@@ -73,6 +74,7 @@ class CompiledEngine:
                 with torch.inference_mode():
                     added.append((rows, ngrams(inputs, mask).numpy()))
         self._queue.wait_all()
+        self.tokens += sum(map(len, ids))
         for rows, scores in added:
             self._logits[rows] += scores
         return self.classifier.calibrate(self._logits)

@@ -27,6 +27,8 @@ Array = npt.NDArray[np.float64]
 class Engine(Protocol):
     """Anything that turns clean sentences into calibrated probabilities."""
 
+    tokens: int  # that it has read so far, without padding
+
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """Probabilities of shape (n_sentences, n_labels) for sentences that are clean already."""
         ...
@@ -37,12 +39,16 @@ class TorchEngine:
 
     def __init__(self, classifier: RhetoricClassifier, batch_tokens: int) -> None:
         self.classifier, self.batch_tokens = classifier, batch_tokens
+        self.tokens = 0
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """See Engine."""
+        ids = self.classifier.encode(sentences)
         while True:
             try:
-                return self.classifier.predict_clean(sentences, batch_tokens=self.batch_tokens)
+                logits = self.classifier.predict_encoded(ids, batch_tokens=self.batch_tokens)
+                self.tokens += sum(map(len, ids))
+                return self.classifier.calibrate(logits)
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error) or self.batch_tokens // 2 < LEAST_BATCH_TOKENS:
                     raise

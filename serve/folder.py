@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import resource
 import signal
 import threading
 import time
@@ -46,7 +45,7 @@ from tocsin.serve.manifest import (
 from tocsin.serve.plan import Work, cut, skip
 from tocsin.serve.progress import Position, ProgressReport
 from tocsin.serve.shard import Result, score_shard, total, write_summary
-from tocsin.serve.summary import Summary
+from tocsin.serve.summary import Summary, peak_memory_mb
 
 
 def run_folder_job(job: Job) -> Summary:
@@ -205,7 +204,7 @@ def _log_run(folder: Path, summary: Summary, records: int) -> None:
         "records": records,
         "seconds": round(seconds, 3),
         "articles_per_second": round(records / max(seconds, 1e-9), 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mb": peak_memory_mb(),
     }
     with suppress(OSError), (folder / RUNS).open("a", encoding="utf-8") as stream:  # a log must not hide an error
         stream.write(json.dumps(line) + "\n")

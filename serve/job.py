@@ -46,7 +46,7 @@ class Job:
     all_sentences: bool = False
     columns: Columns = field(default_factory=Columns)
     device: str | None = None
-    engine: str = AUTO  # or one of ENGINES
+    engine: str = TORCH  # one of ENGINES, or AUTO
     precision: str = "fp32"  # of the engine torch
     any_language: bool = False
     batch_tokens: int = 4096  # padded
@@ -177,7 +177,7 @@ def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, posi
             else:
                 out.write(output_record(result, classifier.model_id, all_sentences=job.all_sentences))
             progress.update()
-        summary.repeated = engine.repeated
+        summary.repeated, summary.tokens = engine.repeated, engine.tokens
     return summary
 
 

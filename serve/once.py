@@ -17,7 +17,13 @@ class OnceEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[str, bytes] = {}
+        self._before = engine.tokens
         self.repeated = 0  # sentences that were not scored again
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the engine has read since this one was made."""
+        return self._engine.tokens - self._before
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """See Engine."""

@@ -85,7 +85,7 @@ def score_shard(
                 out.write(output_record(result, classifier.model_id, all_sentences=job.all_sentences))
             part.add(result)
             note(result)
-    part.repeated = once.repeated
+    part.repeated, part.tokens = once.repeated, once.tokens
     files = {file.name: file_sha256(file) for file in (path, dead_path) if file.is_file()}
     return Shard(name, part.seen, digest.hexdigest(), files, part.counts())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from tocsin.model.article import EMPTY, UNSUPPORTED
 from tocsin.serve.records import DeadLetter
 from tocsin.serve.score import Scored
 
-_NUMBERS = ("records", "flagged", "sentences", "repeated", "cut")
+_NUMBERS = ("records", "flagged", "sentences", "repeated", "tokens", "cut")
 _COUNTERS = ("labels", "languages", "statuses", "dead", "dead_files")
 _SHOWN = 10  # entries of one count; the tail of a long one helps nobody
 
@@ -22,9 +23,10 @@ class Summary:
     def __init__(self, dead_letters: str) -> None:
         self.dead_letters = dead_letters  # where they went, for the reader
         self.started = time.monotonic()
-        self._before = 0  # records of earlier runs of the same job
+        self._before = self._tokens_before = 0  # records and tokens of earlier runs of the same job
         self.records = self.flagged = self.sentences = self.cut = 0
         self.repeated = 0  # sentences that stood in the same shard before and were not scored again
+        self.tokens = 0  # that the encoder has read
         self.labels: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -54,12 +56,14 @@ class Summary:
 
     def add_counts(self, counts: Mapping[str, Any], *, earlier: bool = False) -> None:
         """Take the counts of a shard; of ``earlier`` runs they do not enter the rate."""
-        seen = self.seen
+        seen, tokens = self.seen, self.tokens
         for name in _NUMBERS:
             setattr(self, name, getattr(self, name) + counts[name])
         for name in _COUNTERS:
             getattr(self, name).update(counts[name])
-        self._before += self.seen - seen if earlier else 0
+        if earlier:
+            self._before += self.seen - seen
+            self._tokens_before += self.tokens - tokens
 
     @property
     def seen(self) -> int:
@@ -70,12 +74,16 @@ class Summary:
         """Articles a second since the start."""
         return (self.seen - self._before) / max(time.monotonic() - self.started, 1e-9)
 
+    def _token_rate(self) -> float:
+        return (self.tokens - self._tokens_before) / max(time.monotonic() - self.started, 1e-9)
+
     def lines(self) -> list[str]:
         """The lines for a reader at the end."""
         seconds = time.monotonic() - self.started
         found = [
             f"{self.records} records scored in {seconds:.1f} s ({self.rate():.1f} articles/s, "
             f"{self.sentences} sentences), {self.flagged} flagged",
+            f"{self._token_rate():.0f} tokens/s, peak memory {peak_memory_mb()} MB",
             f"labels: {_counts(self.labels)}; languages: {_counts(self.languages)}",
         ]
         if self.statuses[UNSUPPORTED] or self.statuses[EMPTY]:
@@ -88,6 +96,12 @@ class Summary:
             found.append(f"{self.dead.total()} dead letters in {self.dead_letters}: {_counts(self.dead)}")
             found.append(f"dead letters by file: {_counts(self.dead_files)}")
         return found
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this process has held, or one of its workers if that is more, in MB (10^6 bytes)."""
+    kilobytes = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kilobytes * 1024 // 1_000_000
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tocsin.model.base import file_sha256
 from tocsin.model.checkpoint import Description
 from tocsin.model.network import RhetoricNetwork
 
+os.environ["TOCSIN_ENGINE"] = "torch"  # compiled engines take seconds to make; their tests ask for them
 WORDS = "the a minister said we will attack take it back by force talks peace they are traitors army city today".split()
 
 

@@ -64,9 +64,10 @@ def test_auto_is_torch_where_nothing_else_can_be(tiny_checkpoint: Path, monkeypa
 
 
 @pytest.fixture
-def with_ngrams(tiny_checkpoint: Path, tmp_path: Path) -> RhetoricClassifier:
+def with_ngrams(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RhetoricClassifier:
     """The tiny classifier with n-gram scores, which the compiled model leaves to PyTorch."""
     pytest.importorskip("openvino")
+    monkeypatch.setenv("TOCSIN_CACHE", str(tmp_path / "cache"))
     description, tensors = load_checkpoint(tiny_checkpoint)
     torch.manual_seed(0)
     ngrams = {NGRAM_PREFIX + "weight": torch.randn(2**17, 4), NGRAM_PREFIX + "bias": torch.randn(4)}

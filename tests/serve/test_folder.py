@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 from tocsin.model import RhetoricClassifier
+from tocsin.serve.engine import TorchEngine
 from tocsin.serve.main import main
 from tocsin.serve.manifest import LOCK, MANIFEST, RUNS, SHARDS, SUMMARY, file_sha256
 
@@ -315,14 +316,14 @@ def test_a_language_that_is_no_text_does_not_stop_the_job(tocsin: Tocsin, tmp_pa
 def test_an_input_that_grows_while_it_is_read_does_not_count(
     tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = RhetoricClassifier.predict_clean
+    predict = TorchEngine.predict_clean
 
-    def growing(self: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 4096) -> np.ndarray:
+    def growing(self: TorchEngine, sentences: Sequence[str]) -> np.ndarray:
         with articles.open("a") as stream:
             stream.write('{"text": "One more."}\n')
-        return predict(self, sentences, batch_tokens=batch_tokens)
+        return predict(self, sentences)
 
-    monkeypatch.setattr(RhetoricClassifier, "predict_clean", growing)
+    monkeypatch.setattr(TorchEngine, "predict_clean", growing)
     status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
     assert status == 1
     assert "inputs that stay as they are" in said
@@ -378,16 +379,16 @@ def test_two_processes_do_not_work_on_one_folder(tocsin: Tocsin, articles: Path,
 def test_a_signal_ends_the_shard_and_says_how_to_go_on(
     tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    predict, calls = RhetoricClassifier.predict_clean, [0]
+    predict, calls = TorchEngine.predict_clean, [0]
 
-    def signalled(self: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 4096) -> np.ndarray:
+    def signalled(self: TorchEngine, sentences: Sequence[str]) -> np.ndarray:
         calls[0] += 1
         if calls[0] == 2:
             os.kill(os.getpid(), number)
             time.sleep(0.01)
-        return predict(self, sentences, batch_tokens=batch_tokens)
+        return predict(self, sentences)
 
-    monkeypatch.setattr(RhetoricClassifier, "predict_clean", signalled)
+    monkeypatch.setattr(TorchEngine, "predict_clean", signalled)
     status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
     assert status == 130
     assert "14 records are safe" in said
@@ -400,15 +401,15 @@ def test_a_signal_ends_the_shard_and_says_how_to_go_on(
 def test_dead_letters_of_a_broken_model_are_scored_again(
     tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = RhetoricClassifier.predict_clean
+    predict = TorchEngine.predict_clean
 
-    def breaking(self: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 4096) -> np.ndarray:
+    def breaking(self: TorchEngine, sentences: Sequence[str]) -> np.ndarray:
         if any("room 11 " in sentence or "room 20 " in sentence for sentence in sentences):
             raise RuntimeError("kernel failed")
-        return predict(self, sentences, batch_tokens=batch_tokens)
+        return predict(self, sentences)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RhetoricClassifier, "predict_clean", breaking)
+        patch.setattr(TorchEngine, "predict_clean", breaking)
         status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
     assert status == 3
     assert "5 dead letters" in said
@@ -435,14 +436,14 @@ def test_dead_letters_of_a_broken_model_are_scored_again(
 def test_memory_that_runs_out_halves_the_batches(
     tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = RhetoricClassifier.predict_clean
+    predict = RhetoricClassifier.predict_encoded
 
-    def hungry(self: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 4096) -> np.ndarray:
+    def hungry(self: RhetoricClassifier, ids: Sequence[list[int]], *, batch_tokens: int = 4096) -> np.ndarray:
         if batch_tokens > 1024:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-        return predict(self, sentences, batch_tokens=batch_tokens)
+        return predict(self, ids, batch_tokens=batch_tokens)
 
-    monkeypatch.setattr(RhetoricClassifier, "predict_clean", hungry)
+    monkeypatch.setattr(RhetoricClassifier, "predict_encoded", hungry)
     status, said = tocsin("score", articles, "--out", f"{tmp_path}/job/")
     assert status == 3
     assert "27 records scored" in said

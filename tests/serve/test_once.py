@@ -11,6 +11,8 @@ from tocsin.serve.once import OnceEngine
 class Counting:
     """Scores a sentence by its length and notes what it was asked."""
 
+    tokens = 0
+
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
