@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from tocsin.model.differences import unpack
 from tocsin.model.ngrams import NgramScores
 
 LORA_A, LORA_B = ".lora_A", ".lora_B"
@@ -44,12 +45,11 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
     inference costs what the base costs. ValueError names tensors that are missing or do not fit.
     """
     words = {name: tensors[name] for name in (WORD_IDS, WORD_DELTA, WORD_SCALE) if name in tensors}
-    tensors = {name: tensor.float() for name, tensor in tensors.items() if name not in words}
     head = {name.removeprefix(HEAD_PREFIX): t for name, t in tensors.items() if name.startswith(HEAD_PREFIX)}
     encoder = {name.removeprefix(ENCODER_PREFIX): t for name, t in tensors.items() if name.startswith(ENCODER_PREFIX)}
     ngrams = {name.removeprefix(NGRAM_PREFIX): t for name, t in tensors.items() if name.startswith(NGRAM_PREFIX)}
     try:
-        network.head.load_state_dict(head)
+        network.head.load_state_dict({name: tensor.float() for name, tensor in head.items()})
         network.ngrams = NgramScores(**ngrams) if ngrams else None
         if scale is None:
             _replace(network.encoder, encoder)
@@ -66,7 +66,7 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
 
 def _replace(encoder: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     """Word embeddings may be missing: training leaves them as the base has them."""
-    missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    missing, unexpected = encoder.load_state_dict(unpack(tensors, encoder.state_dict()), strict=False)
     if lacking := [name for name in missing if not name.startswith(EMBEDDINGS)]:
         raise KeyError(f"no tensors called {lacking}")
     if unexpected:
@@ -77,7 +77,7 @@ def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -
     for name in [name.removesuffix(LORA_A) for name in factors if name.endswith(LORA_A)]:
         weight = encoder.get_parameter(f"{name}.weight")
         with torch.no_grad():
-            weight.add_(factors[name + LORA_B] @ factors[name + LORA_A], alpha=scale)
+            weight.add_(factors[name + LORA_B].float() @ factors[name + LORA_A].float(), alpha=scale)
 
 
 def _add_words(encoder: PreTrainedModel, words: dict[str, torch.Tensor]) -> None:

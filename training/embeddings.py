@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import nn
 
+from tocsin.model.differences import rows_to_int8
 from tocsin.model.network import WORD_DELTA, WORD_IDS, WORD_SCALE
 from tocsin.training.config import TrainConfig
 
@@ -49,13 +50,8 @@ class TrainedEmbedding(nn.Module):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Token ids, differences in 8 bits and the scale of each, under the names of a checkpoint."""
-        differences = self.difference.weight.detach().cpu().float()[:-1]
-        scale = (differences.abs().amax(dim=1) / 127.0).clamp(min=1e-12)
-        return {
-            WORD_IDS: self.token_ids.to(torch.int32),
-            WORD_DELTA: (differences / scale.unsqueeze(1)).round().to(torch.int8),
-            WORD_SCALE: scale,
-        }
+        differences, scale = rows_to_int8(self.difference.weight.detach().cpu().float()[:-1])
+        return {WORD_IDS: self.token_ids.to(torch.int32), WORD_DELTA: differences, WORD_SCALE: scale}
 
 
 def frequent_tokens(

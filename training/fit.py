@@ -26,6 +26,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from tocsin.model.base import load_encoder, load_tokenizer, resolve_base
 from tocsin.model.checkpoint import Adapter, Description, load_checkpoint
 from tocsin.model.classifier import resolve_device
+from tocsin.model.differences import pack, unpack
 from tocsin.model.network import (
     EMBEDDINGS,
     ENCODER_PREFIX,
@@ -212,14 +213,17 @@ def adapter_of(config: TrainConfig) -> Adapter | None:
 
 
 def trained_tensors(network: RhetoricNetwork, config: TrainConfig) -> dict[str, torch.Tensor]:
-    """What was trained, under the names of a checkpoint; the encoder in half precision, below the noise of the base."""
+    """What was trained, under a checkpoint's names: low-rank factors in half precision, else differences in 8 bits."""
     trained = {
         name: p.detach().cpu()
         for name, p in network.encoder.named_parameters()
         if p.requires_grad and not name.endswith(PARAMETER)
     }
-    suffix = ".default.weight" if config.method == LORA else ""
-    tensors = {ENCODER_PREFIX + name.removesuffix(suffix): tensor.half() for name, tensor in trained.items()}
+    if config.method == LORA:
+        packed = {name.removesuffix(".default.weight"): tensor.half() for name, tensor in trained.items()}
+    else:
+        packed = pack(trained, load_encoder(resolve_base(config.base)).state_dict())
+    tensors = {ENCODER_PREFIX + name: tensor for name, tensor in packed.items()}
     embedding = network.encoder.get_input_embeddings()
     tensors |= embedding.tensors() if isinstance(embedding, TrainedEmbedding) else {}
     return tensors | {HEAD_PREFIX + name: value.detach().cpu() for name, value in network.head.state_dict().items()}
@@ -243,10 +247,10 @@ def _continue_from(
             )
         embedding.start_from(tensors)
     parameters = dict(network.named_parameters())
+    # N-grams are fitted anew beside the finished encoder.
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith((NGRAM_PREFIX, WORDS_PREFIX))}
     with torch.no_grad():
-        for name, tensor in tensors.items():
-            if name.startswith((NGRAM_PREFIX, WORDS_PREFIX)):
-                continue  # n-grams are fitted anew beside the finished encoder
+        for name, tensor in unpack(kept, parameters).items():
             parameters[f"{name}.default.weight" if name.endswith((LORA_A, LORA_B)) else name].copy_(tensor)
 
 
