@@ -14,10 +14,10 @@ from tocsin.serve.engine import OPENVINO, OPENVINO_BF16, OPENVINO_INT8, TORCH
 CANDIDATES = {OPENVINO: ("openvino",), OPENVINO_BF16: ("openvino",), OPENVINO_INT8: ("openvino", "nncf")}
 
 
-def fastest(model: str, device: str | None, precision: str) -> str:
+def fastest(model: str, device: str | None, precision: str, *, make: bool) -> str:
     """Name of the fastest engine for a model on this machine: PyTorch on a GPU, in bf16, or without OpenVINO.
 
-    What is not yet in the cache is made and measured now.
+    What is not yet in the cache is made and measured now with ``make``, and does not count without.
     """
     if precision != "fp32" or resolve_device(device).type != "cpu":
         return TORCH
@@ -30,6 +30,8 @@ def fastest(model: str, device: str | None, precision: str) -> str:
         if not all(map(importlib.util.find_spec, packages)) or (name == OPENVINO_BF16 and not bf16_pays("cpu")):
             continue
         report = cached_report(description, name)
+        if report is None and not make:
+            continue
         if report is None:
             classifier = classifier or RhetoricClassifier.from_pretrained(model, device="cpu")
             report = make_report(classifier, name)

@@ -116,7 +116,7 @@ def engine_folder(description: Description, name: str) -> Path:
         name,
         description.weights_sha256,
         description.base_sha256,
-        json.dumps([description.calibration, description.thresholds, description.max_tokens], sort_keys=True),
+        json.dumps([description.calibration, description.max_tokens], sort_keys=True),
         json.dumps(_versions(name), sort_keys=True),
         _processor(),
     ]

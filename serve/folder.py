@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from tocsin.model import RhetoricClassifier
 from tocsin.serve.checks import check_inputs, check_installed
-from tocsin.serve.engine import Engine, open_engine
+from tocsin.serve.engine import AUTO, TORCH, Engine, open_engine
 from tocsin.serve.fingerprint import InputWatch, check_same, describe, job_files
 from tocsin.serve.job import RAY, Job, chosen, load_classifier, no_records, read_items
 from tocsin.serve.manifest import (
@@ -58,7 +58,7 @@ def run_folder_job(job: Job) -> Summary:
         check_installed(RAY)
     folder, files = Path(job.out), job_files(job)
     check_inputs(files, job.columns)
-    job = chosen(job)
+    job = chosen(_as_begun(job), files)
     asked = describe(job, files)
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {folder.parent} for the job, found none; create it")
@@ -66,6 +66,12 @@ def run_folder_job(job: Job) -> Summary:
     with exclusive(folder), stopping() as stop:
         shards = _begin(job, files, asked)
         return _run(job, files, asked, shards, stop)
+
+
+def _as_begun(job: Job) -> Job:
+    """With ``auto`` a job goes on with the engine that it was begun with."""
+    begun = None if job.overwrite or job.engine != AUTO else read_job(Path(job.out))
+    return dataclasses.replace(job, engine=begun["fingerprint"].get("engine", TORCH)) if begun else job
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
 STDOUT = "-"
+WORTH_AN_ENGINE_BYTES = 2_000_000  # of inputs, a minute's work, from which an engine is made that is not in the cache
 JSON_LINES, PARQUET = "jsonl", "parquet"  # formats of shards
 LOCAL, RAY = "local", "ray"  # who scores the shards of a job folder
 _JSON_LINES, _PARQUET = (".jsonl", ".ndjson"), ".parquet"
@@ -110,7 +111,7 @@ def run_job(job: Job) -> Summary:
     check_targets([path for path in (job.out_path, job.dead_path) if path], files, overwrite=job.overwrite)
     check_inputs(files, job.columns)
     check_thresholds(job.thresholds, read_description(resolve_checkpoint(job.model)).labels)
-    job = chosen(job)
+    job = chosen(job, files)
     position = Position(files)
     items = read_items(job, files, position)
     first = next(items, None)
@@ -120,14 +121,15 @@ def run_job(job: Job) -> Summary:
     return _score(job, chain([first], items), classifier, position)
 
 
-def chosen(job: Job) -> Job:
+def chosen(job: Job, files: Sequence[Path | None]) -> Job:
     """The job with a named engine in place of ``auto``; on a cluster, whose processors are not this one, PyTorch."""
     if job.runner == RAY:
         return dataclasses.replace(job, engine=TORCH) if job.engine == AUTO else job
     resolve_device(job.device)  # refused before the model is loaded
     if job.engine != AUTO:
         return job
-    return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision))
+    make = sum(file.stat().st_size for file in files if file is not None) >= WORTH_AN_ENGINE_BYTES
+    return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision, make=make))
 
 
 def read_items(job: Job, files: Sequence[Path | None], position: Position) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tocsin.serve.engine import open_engine
 from tocsin.serve.fingerprint import check_same, describe, job_files, job_of
 from tocsin.serve.folder import exclusive
-from tocsin.serve.job import chosen, load_classifier, read_items
+from tocsin.serve.job import load_classifier, read_items
 from tocsin.serve.manifest import (
     SHARDS,
     append_shard,
@@ -44,7 +44,6 @@ def retry_job(folder: Path, *, device: str | None = None, batch_tokens: int | No
         with working_folder(begun):
             job = job_of(folder, begun)
             job = dataclasses.replace(job, device=device or job.device, batch_tokens=batch_tokens or job.batch_tokens)
-            job = chosen(job)
             files = job_files(job)
             check_same(folder, begun, describe(job, files), ignore=MAY_CHANGE)
             shards, length = read_manifest(folder)
