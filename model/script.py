@@ -16,6 +16,7 @@ _DIGRAPHS = {"љ": "lj", "њ": "nj", "џ": "dž"}
 _SINGLE = dict(zip("абвгдђежзијклмнопрстћуфхцчш", "abvgdđežzijklmnoprstćufhcčš", strict=True))
 _TO_LATIN = _SINGLE | _DIGRAPHS | {c.upper(): lat.capitalize() for c, lat in (_SINGLE | _DIGRAPHS).items()}
 _TO_LATIN |= {"Љ": "Lj", "Њ": "Nj", "Џ": "Dž"}
+_LATIN_TABLE = str.maketrans(_TO_LATIN)
 _TO_CYRILLIC = {latin: cyrillic for cyrillic, latin in _TO_LATIN.items()} | {"LJ": "Љ", "NJ": "Њ", "DŽ": "Џ"}
 _LATIN_UNIT = re.compile("dž|lj|nj|Dž|Lj|Nj|DŽ|LJ|NJ|.", re.DOTALL)
 _CAPITAL_DIGRAPH = re.compile("(Lj|Nj|Dž)(?=[A-ZČĆŽŠĐ])")
@@ -24,8 +25,13 @@ _CAPITAL_DIGRAPH = re.compile("(Lj|Nj|Dž)(?=[A-ZČĆŽŠĐ])")
 def script_counts(text: str) -> dict[str, int]:
     """Letters of each script in the text; letters of a script that is not listed count as OTHER."""
     counts = {script: len(pattern.findall(text)) for script, pattern in _SCRIPTS.items()}
-    counts[OTHER] = len(_LETTER.findall(text)) - sum(counts.values())
+    counts[OTHER] = letter_count(text) - sum(counts.values())
     return counts
+
+
+def letter_count(text: str) -> int:
+    """Letters of any script in the text."""
+    return len(_LETTER.findall(text))
 
 
 def main_script(text: str) -> str | None:
@@ -37,8 +43,7 @@ def main_script(text: str) -> str | None:
 
 def to_latin(text: str) -> str:
     """Serbian Cyrillic letters in Latin, everything else unchanged."""
-    latin = "".join(_TO_LATIN.get(character, character) for character in text)
-    return _CAPITAL_DIGRAPH.sub(lambda match: match.group().upper(), latin)
+    return _CAPITAL_DIGRAPH.sub(lambda match: match.group().upper(), text.translate(_LATIN_TABLE))
 
 
 def to_cyrillic(text: str) -> str:

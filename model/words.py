@@ -44,10 +44,10 @@ class Reading:
 
     def length(self, at: int, entries: frozenset[str]) -> int:
         """How many words of the sentence from ``at`` on make the longest entry that stands there, 0 for none."""
-        for phrase in _phrases(entries).get(self.words[at].folded, ()):
-            if self._stands(at, phrase):
-                return len(phrase)
-        return 0
+        phrases = _phrases(entries).get(self.words[at].folded)
+        if phrases is None:  # nearly always
+            return 0
+        return next((len(phrase) for phrase in phrases if self._stands(at, phrase)), 0)
 
     def has(self, at: int, entries: frozenset[str]) -> bool:
         """Whether the word ``at``, which may lie outside the sentence, is an entry."""
