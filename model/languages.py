@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from tocsin.model.script import CYRILLIC, GREEK, LATIN, OTHER, letter_count, main_script, script_counts
+from tocsin.model.script import CYRILLIC, GREEK, LATIN, OTHER, letter_count, main_script, most_frequent, script_counts
 
 HBS = "hbs"
 HBS_MEMBERS = frozenset({"bs", "cnr", "hbs", "hr", "me", "sh", "sr", "srp", "hrv", "bos"})
@@ -88,7 +88,7 @@ def detect(text: str) -> Language:
     sample = text[:_SAMPLE_CHARACTERS]
     counts = script_counts(sample)
     letters = sum(counts.values())
-    script = main_script(sample)
+    script = most_frequent(counts)
     if letters < _MIN_LETTERS or script is None:
         return Language("und", None, script)
     ranked = _rank(sample)

@@ -74,9 +74,9 @@ def read_words(text: str, begin: int, stop: int, table: LanguageTable) -> list[W
     """The words of ``text[begin:stop]``."""
     words, done = [], begin
     for match in _WORD.finditer(text, begin, stop):
-        gap = text[done : match.start()].strip()
-        words.append(Word(match.start(), match.end(), match.group(), table.fold(match.group()), gap))
-        done = match.end()
+        raw, (first, last) = match.group(), match.span()
+        words.append(Word(first, last, raw, table.fold(raw), text[done:first].strip()))
+        done = last
     return words
 
 
