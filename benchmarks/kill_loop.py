@@ -29,7 +29,8 @@ from tocsin.serve.manifest import JOB, LOCK, MANIFEST, RUNS, SHARDS, damaged, fi
 from tocsin.serve.verify import verify_job
 
 EARLY_SHARE = 1 / 3  # of kills that come before a run can finish its first shard
-PACE = 0.7  # of the job's shards that all kills together may let it finish, so that it lives to see them all
+SAMPLE_SECONDS = 0.005  # between looks at the clock
+PACE = 0.7  # of the shards that are left, so that a job that is faster than the undisturbed one lives to see all kills
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +68,45 @@ def kill_loop(command: Sequence[str], folder: Path, log: Path, *, kills: int, se
     rng = random.Random(seed)
     found: list[Kill] = []
     before: list[bytes] = []
-    # A run that lives to its first shard and is killed at a random moment then finishes one shard and this many more.
-    more = PACE * calm.shards / (kills * (1 - EARLY_SHARE)) - 1
-    if more < 0:
-        raise ValueError(f"expected shards for {kills} kills, found {calm.shards}; give more --articles")
+    if calm.shards <= kills:
+        raise ValueError(f"expected more shards than the {kills} kills, found {calm.shards}; give more --articles")
     with log.open("w", encoding="utf-8") as stream:
         for number in range(1, kills + 1):
-            early = rng.random() < EARLY_SHARE
-            later = calm.first_seconds + rng.uniform(0, 2 * more * calm.shard_seconds)
-            after = rng.uniform(0, calm.first_seconds) if early else later
-            done = run(command, kill_after=after)
+            # Every kill that is left may cost the job a shard; the rest is shared out at random.
+            spare = PACE * max(calm.shards - len(before) - (kills - number) - 2, 0)
+            more = spare * min(1.0, 2 / (kills - number + 1))
+            moment = _Moment(folder / MANIFEST, rng, calm, more)
+            done = run(command, kill_when=moment.has_come, sample_seconds=SAMPLE_SECONDS)
             if done.status != -signal.SIGKILL:
                 raise ValueError(
                     f"expected kill {number} to meet a job at work, found it ended with {done.status} "
                     f"({done.said.strip()[-500:]}); give more --articles"
                 )
-            kill, now = look(folder, number, after, before)
-            before = now
+            kill, before = look(folder, number, done.seconds, before)
             found.append(kill)
             stream.write(json.dumps(asdict(kill)) + "\n")
             stream.flush()
     return found
+
+
+class _Moment:
+    """A random moment: early, before a run can finish its first shard, or within ``more`` shards behind it."""
+
+    def __init__(self, manifest: Path, rng: random.Random, calm: Calm, more: float) -> None:
+        self.manifest, self.size = manifest, _size(manifest)
+        early = rng.random() < EARLY_SHARE
+        self.wait = rng.uniform(0, calm.first_seconds if early else more * calm.shard_seconds)
+        self.since: float | None = 0.0 if early else None  # None until this run has finished a shard
+
+    def has_come(self, seconds: float) -> bool:
+        """Whether to kill now, some seconds after the start of the process."""
+        if self.since is None and _size(self.manifest) > self.size:
+            self.since = seconds
+        return self.since is not None and seconds >= self.since + self.wait
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def look(folder: Path, number: int, after: float, before: list[bytes]) -> tuple[Kill, list[bytes]]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -43,10 +43,13 @@ def run(
     command: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
-    kill_after: float | None = None,
+    kill_when: Callable[[float], bool] | None = None,
     sample_seconds: float = SAMPLE_SECONDS,
 ) -> Run:
-    """Run a command from the root of the repository to its end, or kill it (SIGKILL) after some seconds."""
+    """Run a command from the root of the repository to its end.
+
+    ``kill_when`` is asked with the seconds since the start at every sample; when it says so, SIGKILL ends the process.
+    """
     with tempfile.TemporaryFile("w+b") as out, tempfile.TemporaryFile("w+b") as said:
         busy, begun = _busy_seconds(), time.monotonic()
         process = subprocess.Popen(
@@ -61,12 +64,12 @@ def run(
         ended = 0
         while not ended:
             now = time.monotonic() - begun
-            if kill_after is not None and now >= kill_after:
+            if kill_when is not None and kill_when(now):
                 process.send_signal(signal.SIGKILL)
-                kill_after = None
+                kill_when = None
             if resident := _resident_mb(process.pid):
                 memory.append((round(now, 3), round(resident, 1)))
-            time.sleep(sample_seconds if kill_after is None else min(sample_seconds, max(kill_after - now, 0.001)))
+            time.sleep(sample_seconds)
             # Not Popen.wait: only wait4 tells the peak of this one child.
             ended, code, usage = os.wait4(process.pid, os.WNOHANG)
         seconds = time.monotonic() - begun

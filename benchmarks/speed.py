@@ -183,7 +183,7 @@ def speed_table(
         use = [f"{use_of_peak(speed, known, machine, precision):.0f}%" for precision in best]
         same = "-" if speed.decisions is None else f"{100 * speed.decisions:.2f}% ({speed.moved:.1g})"
         rows.append([
-            name, spread(measured[name].seconds), f"{speed.articles:.2f}", f"{speed.tokens:.0f}", *ratios, *use, same,
+            name, spread(measured[name].seconds, 2), f"{speed.articles:.2f}", f"{speed.tokens:.0f}", *ratios, *use, same,
             f"{max(measured[name].peak_mb):.0f}",
         ])  # fmt: skip
     return table(

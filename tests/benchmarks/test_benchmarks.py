@@ -171,14 +171,14 @@ def test_a_process_is_watched_and_killed() -> None:
     assert (calm.status, calm.out) == (0, "x\n")
     assert max(resident for _, resident in calm.memory) > 20
     assert calm.peak_mb > 20
-    killed = run([sys.executable, "-c", "import time; time.sleep(20)"], kill_after=0.2)
+    killed = run([sys.executable, "-c", "import time; time.sleep(20)"], kill_when=lambda seconds: seconds > 0.2)
     assert killed.status == -signal.SIGKILL
     assert killed.seconds < 5
 
 
 @pytest.mark.slow
 def test_a_job_is_killed_and_comes_to_the_same_bytes(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    options = ["--out", str(tmp_path), "--model", str(tiny_checkpoint), "--kills", "1", "--articles", "12"]
+    options = ["--out", str(tmp_path), "--model", str(tiny_checkpoint), "--kills", "1", "--articles", "20"]
     assert kill_loop.main([*options, "--shard-records", "1", "--seed", "1"]) == 0  # whose first kill comes early
     [line] = (tmp_path / "kills.log").read_text().splitlines()
     assert json.loads(line)["shards_before"] == 0
