@@ -182,10 +182,8 @@ def speed_table(
         ratios = [f"{speed.articles / found:.2f}" if (found := best[precision]) else "-" for precision in best]
         use = [f"{use_of_peak(speed, known, machine, precision):.0f}%" for precision in best]
         same = "-" if speed.decisions is None else f"{100 * speed.decisions:.2f}% ({speed.moved:.1g})"
-        rows.append([
-            name, spread(measured[name].seconds, 2), f"{speed.articles:.2f}", f"{speed.tokens:.0f}", *ratios, *use, same,
-            f"{max(measured[name].peak_mb):.0f}",
-        ])  # fmt: skip
+        seconds, peak = spread(measured[name].seconds, 2), f"{max(measured[name].peak_mb):.0f}"
+        rows.append([name, seconds, f"{speed.articles:.2f}", f"{speed.tokens:.0f}", *ratios, *use, same, peak])
     return table(
         [
             "contender", "seconds", "articles/s", "tokens/s", "times best fp32 pipeline", "times best bf16 pipeline",
