@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.articles import write_articles
 from benchmarks.engines import ENGINES, PRECISIONS, score_options
-from benchmarks.processes import STUB, TOCSIN, run, succeed
+from benchmarks.processes import STUB, TOCSIN, out_folder, run, succeed
 from tocsin.serve.manifest import JOB, LOCK, MANIFEST, RUNS, SHARDS, damaged, file_sha256, read_job, read_manifest
 from tocsin.serve.verify import verify_job
 
@@ -150,7 +150,7 @@ def summary(kills: Sequence[Kill], calm: Calm) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the loop and say what it found; status 1 when a byte differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="folder")
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--articles", type=int, default=800)
     parser.add_argument("--shard-records", type=int, default=10)
@@ -163,14 +163,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.out / f"articles-{options.articles}-{options.seed}.jsonl", options.articles, seed=options.seed
     )
     program = STUB if options.stub else TOCSIN
-    common = [*program, "score", str(articles.resolve()), "--model", options.model]
+    common = [*program, "score", str(articles), "--model", options.model]
     common += ["--shard-records", str(options.shard_records)]
     common += score_options(options.engine, PRECISIONS[options.engine][0])
     calm_folder, killed = (options.out / name for name in ("calm", "killed"))
     for folder in (calm_folder, killed):
         shutil.rmtree(folder, ignore_errors=True)
-    calm = undisturbed([*common, "--out", f"{calm_folder.resolve()}/"], calm_folder)
-    command = [*common, "--out", f"{killed.resolve()}/"]
+    calm = undisturbed([*common, "--out", f"{calm_folder}/"], calm_folder)
+    command = [*common, "--out", f"{killed}/"]
     log = options.out / "kills.log"
     kills = kill_loop(command, killed, log, kills=options.kills, seed=options.seed, calm=calm)
     succeed(command)

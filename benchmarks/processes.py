@@ -103,6 +103,13 @@ def succeed(
     return done
 
 
+def out_folder(name: str) -> Path:
+    """The folder that an option names, made where it is missing; absolute, since processes run from the root."""
+    path = Path(name).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.articles import write_articles
 from benchmarks.engines import ENGINES, PRECISIONS, score_options
-from benchmarks.processes import STUB, TOCSIN, Run, succeed
+from benchmarks.processes import STUB, TOCSIN, Run, out_folder, succeed
 from benchmarks.report import Target, table, targets, write_json
 
 REAL, WITHOUT_MODEL = "real", "stub"
@@ -52,7 +52,7 @@ class Scaled:
 def score(kind: str, engine: str, count: int, out: Path, *, model: str, seed: int) -> Scaled:
     """Score ``count`` articles into a new job folder and take the time and memory that it takes."""
     articles = write_articles(out / f"articles-{count}-{seed}.jsonl", count, seed=seed)
-    folder = out / f"job-{kind}-{count}"
+    folder = out / f"job-{kind}-{engine}-{count}"
     shutil.rmtree(folder, ignore_errors=True)
     command = [*PROGRAMS[kind], "score", str(articles), "--out", f"{folder}/"]
     command += ["--model", model, "--shard-records", str(SHARD_RECORDS), *score_options(engine, PRECISIONS[engine][0])]
@@ -107,7 +107,7 @@ def verdicts(jobs: Sequence[Scaled]) -> list[Target]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Score every size and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="folder")
     parser.add_argument("--real", type=int, nargs="*", default=[250, 1000], help="articles of the jobs with the model")
     parser.add_argument("--stub", type=int, nargs="*", default=[1000, 10_000], help="articles of the jobs without it")
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)

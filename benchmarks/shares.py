@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 from benchmarks.articles import write_articles
 from benchmarks.engines import ENGINES, PRECISIONS, open_engine
+from benchmarks.processes import out_folder
 from benchmarks.report import Target, table, targets, write_json
 from tocsin.model import RhetoricClassifier
 from tocsin.model.article import prepare
@@ -129,7 +130,7 @@ def share_table(found: dict[str, dict[str, float]], count: int) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure every engine and print the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="folder")
     parser.add_argument("--articles", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="default")

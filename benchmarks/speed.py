@@ -25,7 +25,7 @@ import numpy.typing as npt
 from benchmarks.articles import write_articles
 from benchmarks.contenders import BATCHES, CONTENDERS, JOB, OURS, PIPELINE, Contender
 from benchmarks.engines import score_options
-from benchmarks.processes import TOCSIN, Run, succeed
+from benchmarks.processes import TOCSIN, Run, out_folder, succeed
 from benchmarks.report import Target, median, spread, table, targets, write_json
 
 REFERENCE = f"{PIPELINE} fp32, batch {BATCHES[0]}"  # whose decisions are the public tool's
@@ -57,14 +57,13 @@ class Speed:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the tables and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="folder")
     parser.add_argument("--articles", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="default")
     parser.add_argument("--only", nargs="*", choices=list(CONTENDERS), default=list(CONTENDERS), metavar="NAME")
     options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
     articles = write_articles(
         options.out / f"articles-{options.articles}-{options.seed}.jsonl", options.articles, seed=options.seed
     )

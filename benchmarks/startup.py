@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.articles import write_articles
 from benchmarks.engines import ENGINES, PRECISIONS, score_options
-from benchmarks.processes import TOCSIN, succeed
+from benchmarks.processes import TOCSIN, out_folder, succeed
 from benchmarks.report import Target, median, spread, table, targets, write_json
 
 WARM_SECONDS, COLD_SECONDS = 4.0, 25.0
@@ -72,7 +72,7 @@ def score_once(article: Path, out: Path, model: str, engine: str, *, cache: Path
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure every engine and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="folder")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", default="default")
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)
