@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: score test lint types train clean
+.PHONY: score test lint types train bench clean
 
 score: $(VENV)/installed
 	$(BIN)/tocsin score examples/articles.jsonl --out scored.jsonl --overwrite
@@ -21,7 +21,7 @@ types: $(VENV)/installed-test
 	mkdir -p .links/tocsin
 	for part in model serve training; do ln -sfn ../../$$part .links/tocsin/$$part; done
 	cd .links && ../$(BIN)/mypy --config-file ../pyproject.toml -p tocsin.model -p tocsin.serve -p tocsin.training
-	$(BIN)/mypy --config-file pyproject.toml tests
+	$(BIN)/mypy --config-file pyproject.toml tests benchmarks
 
 # The two stages of the shipped weights, their report and card; about 70 minutes on two cores, 7 GB of memory. A stage
 # that is done is not done again, and one that was interrupted goes on. The public corpora must lie where the
@@ -38,6 +38,13 @@ runs/public/tocsin.json: $(VENV)/installed-test
 
 runs/default/tocsin.json: runs/public/tocsin.json
 	$(BIN)/tocsin train training/default.toml --out runs/default --resume
+
+# The tables of docs/performance.md, at sizes that two cores score in under 20 minutes; they are written to runs/bench.
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.speed --out runs/bench --articles 30 --rounds 2
+	$(BIN)/python -m benchmarks.shares --out runs/bench --articles 60
+	$(BIN)/python -m benchmarks.startup --out runs/bench --cold
+	$(BIN)/python -m benchmarks.scaling --out runs/bench --real 200 600 --stub 1000 5000
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, found " + sys.version.split()[0] + "; run make PYTHON=python3.11")'

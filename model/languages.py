@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from tocsin.model.script import CYRILLIC, GREEK, LATIN, OTHER, main_script, script_counts
+from tocsin.model.script import CYRILLIC, GREEK, LATIN, OTHER, letter_count, main_script, most_frequent, script_counts
 
 HBS = "hbs"
 HBS_MEMBERS = frozenset({"bs", "cnr", "hbs", "hr", "me", "sh", "sr", "srp", "hrv", "bos"})
@@ -88,7 +88,7 @@ def detect(text: str) -> Language:
     sample = text[:_SAMPLE_CHARACTERS]
     counts = script_counts(sample)
     letters = sum(counts.values())
-    script = main_script(sample)
+    script = most_frequent(counts)
     if letters < _MIN_LETTERS or script is None:
         return Language("und", None, script)
     ranked = _rank(sample)
@@ -110,10 +110,12 @@ def likeliest(text: str, codes: tuple[str, ...]) -> str:
 
 def detect_sentence(sentence: str, article: Language) -> Language:
     """The article's language, unless the sentence is long and clearly in another one."""
-    if sum(script_counts(sentence).values()) < _SENTENCE_MIN_LETTERS:
+    if letter_count(sentence) < _SENTENCE_MIN_LETTERS:
         return article
-    best, confidence = _rank(sentence)[0]
-    if confidence < _SENTENCE_MIN_CONFIDENCE or best == article.code:
+    best, confidence = _identifier().classify(" ".join(sentence.split()))
+    if best in HBS_MEMBERS and article.code != HBS:
+        best, confidence = _rank(sentence)[0]  # only its varieties together can be likely enough
+    if confidence < _SENTENCE_MIN_CONFIDENCE or best == article.code or (best in HBS_MEMBERS and article.code == HBS):
         return article
     return detect(sentence)
 

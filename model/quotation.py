@@ -19,7 +19,7 @@ _ENDS = (".", "!", "?", "\u2026")
 
 def find_quotation(reading: Reading, begin: int, stop: int, speeches: Sequence[Speech]) -> Evidence | None:
     """Why a sentence, ``text[begin:stop]``, is quoted, None when it is not."""
-    verbs = list(find_verbs(reading))
+    verbs = list(find_verbs(reading)) if speeches else []
     for speech in speeches:
         inside = [i for i, word in enumerate(reading.words) if speech.begin <= word.begin < speech.stop]
         crosses = speech.begin < begin or speech.stop > stop

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tocsin.model.languages import HBS
-from tocsin.model.script import to_latin
+from tocsin.model.script import latin_casefold
 
 _FOLDER = Path(__file__).parent / "wordlists"
 _ANY = "en"  # whose table serves texts of an unsupported language that are scored on request
@@ -50,7 +50,7 @@ class LanguageTable:
 
     def fold(self, word: str) -> str:
         """A word of a text in the form in which the table holds it."""
-        return (to_latin(word) if self.code == HBS else word).casefold()
+        return latin_casefold(word) if self.code == HBS else word.casefold()
 
 
 @lru_cache(maxsize=32)

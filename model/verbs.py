@@ -37,8 +37,9 @@ def find_verbs(reading: Reading) -> Iterator[Verb]:
     table = reading.table
     at = 0
     while at < len(reading.words):
-        strong, weak = reading.length(at, table.verbs), reading.length(at, table.weak_verbs)
-        length = 0 if reading.spoken[at] else max(strong, weak)
+        strong = 0 if reading.spoken[at] else reading.length(at, table.verbs)
+        weak = 0 if reading.spoken[at] else reading.length(at, table.weak_verbs)
+        length = max(strong, weak)
         if length and reading.length(at, table.roles) <= length:  # not "the appeals court"
             yield _verb(reading, at, at + length - 1, strong >= weak)
         at += max(length, 1)

@@ -44,10 +44,10 @@ class Reading:
 
     def length(self, at: int, entries: frozenset[str]) -> int:
         """How many words of the sentence from ``at`` on make the longest entry that stands there, 0 for none."""
-        for phrase in _phrases(entries).get(self.words[at].folded, ()):
-            if self._stands(at, phrase):
-                return len(phrase)
-        return 0
+        phrases = _phrases(entries).get(self.words[at].folded)
+        if phrases is None:  # nearly always
+            return 0
+        return next((len(phrase) for phrase in phrases if self._stands(at, phrase)), 0)
 
     def has(self, at: int, entries: frozenset[str]) -> bool:
         """Whether the word ``at``, which may lie outside the sentence, is an entry."""
@@ -74,9 +74,9 @@ def read_words(text: str, begin: int, stop: int, table: LanguageTable) -> list[W
     """The words of ``text[begin:stop]``."""
     words, done = [], begin
     for match in _WORD.finditer(text, begin, stop):
-        gap = text[done : match.start()].strip()
-        words.append(Word(match.start(), match.end(), match.group(), table.fold(match.group()), gap))
-        done = match.end()
+        raw, (first, last) = match.group(), match.span()
+        words.append(Word(first, last, raw, table.fold(raw), text[done:first].strip()))
+        done = last
     return words
 
 

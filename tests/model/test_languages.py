@@ -2,7 +2,22 @@
 
 import pytest
 
-from tocsin.model.languages import SUPPORTED, detect, detect_sentence, from_tag
+from tocsin.model import languages
+from tocsin.model.languages import SUPPORTED, Language, detect, detect_sentence, from_tag
+
+SENTENCES = (
+    "Načelnik opštine je rekao da će se razgovori nastaviti u ponedeljak.",
+    "Kazališna predstava odgođena je zbog kiše, a ulaznice vrijede i sutra.",
+    "Начелник општине је рекао да ће се разговори наставити у понедељак.",
+    "Градоначалникот рече дека разговорите ќе продолжат во понеделник.",
+    "Кметът каза, че разговорите ще продължат в понеделник след обяд.",
+    "The minister said that talks would resume on Monday at noon.",
+    "Minister Petrović and Hashim Thaçi meet u Briselu danas at noon.",
+    "Župan je dejal, da se bodo pogovori nadaljevali v ponedeljek zjutraj.",
+    "Le président a déclaré que les négociations reprendront lundi prochain.",
+    "Petrović, Jovanović, Nikolić, Stojanović, Đorđević, Ilić, Pavlović",
+    "qqqq wwww zzzz xxxx qqqq wwww zzzz xxxx qqqq wwww zzzz xxxx qqqq",
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +85,13 @@ def test_a_sentence_leaves_its_article_only_on_clear_evidence() -> None:
         "Le président de la République a déclaré que les négociations reprendront lundi.", article
     )
     assert foreign.code is None
+
+
+@pytest.mark.parametrize("article", ["hbs-Latn", "hbs-Cyrl", "mk", "en", "sq", "sl", "fr"])
+def test_a_sentence_is_judged_by_its_full_ranking(article: str) -> None:
+    """The quick look at the best class alone must not decide otherwise than all classes with those of hbs added up."""
+    of_article = Language(article, article.split("-")[0] if article != "fr" else None, None)
+    for sentence in SENTENCES:
+        best, confidence = languages._rank(sentence)[0]
+        stays = best == of_article.code or confidence < 0.9
+        assert detect_sentence(sentence, of_article) == (of_article if stays else detect(sentence)), sentence
