@@ -86,11 +86,12 @@ def that_fit(ids: Sequence[Sequence[int]], sentences: Sequence[str]) -> Sequence
 
 
 def _predictor(contender: Contender, classifier: RhetoricClassifier) -> Callable[[Sequence[str]], Array]:
-    from benchmarks.engines import open_engine
+    from benchmarks.engines import BATCH_TOKENS, ENGINES
+    from tocsin.serve.engine import open_engine
     from tocsin.serve.score import WINDOW_SENTENCES, predict
 
     if contender.kind == OURS:
-        engine = open_engine(classifier, contender.engine or ENGINES[0])
+        engine = open_engine(classifier, contender.engine or ENGINES[0], BATCH_TOKENS)
         return lambda sentences: predict(engine, sentences, WINDOW_SENTENCES, len(classifier.labels))
     from benchmarks.public_tools import text_classification, whole_list
 

@@ -1,29 +1,18 @@
-"""The engines that are measured: a name more in ENGINES, with what opens it, and every script takes it up."""
+"""The engines that are measured: those of ``tocsin score --engine`` whose packages are here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib.util
 
-if TYPE_CHECKING:  # the processes that only start others stay small
-    from tocsin.model import RhetoricClassifier
-    from tocsin.serve.score import Engine
-
-ENGINES = ("torch",)
-PRECISIONS = {"torch": ("fp32", "bf16")}  # of each engine; the first one is its default
+ENGINES = ("torch",) + (("openvino",) if importlib.util.find_spec("openvino") else ())
+if importlib.util.find_spec("openvino") and importlib.util.find_spec("nncf"):
+    ENGINES += ("openvino-int8",)
+PRECISIONS = {"torch": ("fp32", "bf16")} | {name: ("fp32",) for name in ENGINES[1:]}  # the first one is the default
 BATCH_TOKENS = 4096  # as tocsin score has it
-
-
-def open_engine(classifier: RhetoricClassifier, name: str) -> Engine:
-    """The engine called ``name``; ValueError when there is none."""
-    from tocsin.serve.score import ClassifierEngine
-
-    if name not in ENGINES:
-        raise ValueError(f"expected an engine of {', '.join(ENGINES)}, found {name!r}")
-    return ClassifierEngine(classifier, BATCH_TOKENS)
 
 
 def score_options(name: str, precision: str) -> list[str]:
     """Options by which ``tocsin score`` takes the engine."""
     if name not in ENGINES:
         raise ValueError(f"expected an engine of {', '.join(ENGINES)}, found {name!r}")
-    return ["--precision", precision]
+    return ["--engine", name, "--precision", precision]

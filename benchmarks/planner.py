@@ -33,7 +33,7 @@ TEXT = "The minister said in room {} that talks go on. " * 20
 
 def make(folder: Path, shards: int) -> int:
     """Inputs of one record a shard, with ids in no order."""
-    ids = random.Random(0).sample(range(10**9), shards)  # noqa: S311 - no secret
+    ids = random.Random(0).sample(range(10**9), shards)
     with (folder / "in.jsonl").open("w", encoding="utf-8") as stream:
         stream.writelines(json.dumps({"id": f"article-{n}", "text": TEXT.format(n)}) + "\n" for n in ids)
     return shards
@@ -91,7 +91,7 @@ def count(folder: Path, shards: int) -> int:
 
 def ids(folder: Path, shards: int) -> int:
     """Ten times as many ids in no order, without reading: the part of planning that needs a memory of all records."""
-    numbers = random.Random(1)  # noqa: S311 - no secret
+    numbers = random.Random(1)
 
     def records() -> Iterator[Item]:
         for place in range(10 * shards):
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.step is None:
         for step in STEPS:
             command = [sys.executable, __file__, "--out", str(options.out), "--shards", str(options.shards)]
-            subprocess.run([*command, "--step", step], check=True)  # noqa: S603 - this file
+            subprocess.run([*command, "--step", step], check=True)
         return 0
     before, started = _memory(), time.monotonic()
     done = STEPS[options.step](options.out, options.shards)

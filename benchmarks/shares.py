@@ -21,12 +21,13 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.articles import write_articles
-from benchmarks.engines import ENGINES, PRECISIONS, open_engine
+from benchmarks.engines import BATCH_TOKENS, ENGINES, PRECISIONS
 from benchmarks.processes import out_folder
 from benchmarks.report import Target, table, targets, write_json
 from tocsin.model import RhetoricClassifier
 from tocsin.model.article import prepare
 from tocsin.serve import output, score, writers
+from tocsin.serve.engine import open_engine
 from tocsin.serve.job import Job, read_items, scoring_options
 from tocsin.serve.progress import Position
 from tocsin.serve.records import DeadLetter
@@ -94,7 +95,7 @@ class Clocks:
 def shares(articles: Path, out: Path, classifier: RhetoricClassifier, engine_name: str) -> tuple[dict[str, float], int]:
     """Seconds by stage, and the number of articles, of a job over a file of articles."""
     job = Job(inputs=[str(articles)], out=str(out))
-    engine, options = open_engine(classifier, engine_name), scoring_options(job, classifier)
+    engine, options = open_engine(classifier, engine_name, BATCH_TOKENS), scoring_options(job, classifier)
     engine.predict_clean([sentence.clean for sentence in prepare(WARM_UP).sentences])
     clocks, count = Clocks(), 0
     with ExitStack() as stack:

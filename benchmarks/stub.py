@@ -9,6 +9,7 @@ scores are worthless, and its speed is no speed of tocsin.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from unittest.mock import patch
@@ -16,24 +17,21 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.model import RhetoricClassifier
+from tocsin.serve.engine import TORCH, TorchEngine
 from tocsin.serve.main import main as tocsin
 
 EVERY, HIGH, LOW = 16, 0.9, 0.01
 
 
-def constant(
-    classifier: RhetoricClassifier, sentences: Sequence[str], *, batch_tokens: int = 0
-) -> npt.NDArray[np.float64]:
-    """In place of ``RhetoricClassifier.predict_clean``."""
-    del batch_tokens
+def constant(engine: TorchEngine, sentences: Sequence[str]) -> npt.NDArray[np.float64]:
+    """In place of ``TorchEngine.predict_clean``."""
     row = [HIGH if len(sentence) % EVERY == 0 else LOW for sentence in sentences]
-    return np.repeat(np.array(row, dtype=np.float64).reshape(-1, 1), len(classifier.labels), axis=1)
+    return np.repeat(np.array(row, dtype=np.float64).reshape(-1, 1), len(engine.classifier.labels), axis=1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command of tocsin without its model."""
-    with patch.object(RhetoricClassifier, "predict_clean", constant):
+    with patch.object(TorchEngine, "predict_clean", constant), patch.dict(os.environ, TOCSIN_ENGINE=TORCH):
         return tocsin(argv)
 
 
