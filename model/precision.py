@@ -20,7 +20,7 @@ def bf16_pays(device_type: str) -> bool:
     half of float32's speed, so the instruction's presence says nothing.
     """
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device_type != "cpu":
         return False
     return GAIN * _seconds(torch.bfloat16) < _seconds(torch.float32)

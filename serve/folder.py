@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,7 +159,7 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
             raise KeyboardInterrupt(f"nothing was lost; {again}")
     before = summary.seen
     work, watch = cut(items, job.shard_records, len(finished), stop), InputWatch(files, asked)
-    scored: Generator[Shard, None, None] = _score_here(job, work, note)
+    scored: Generator[Shard, None, None] = _score_here(job, work, note, summary.add_work)
     if job.runner == RAY:
         from tocsin.serve.ray_runner import score_on_ray  # an extra
 
@@ -192,14 +192,18 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
     return summary
 
 
-def _score_here(job: Job, work: Iterator[Work], note: Callable[[Result], None]) -> Generator[Shard, None, None]:
+def _score_here(
+    job: Job, work: Iterator[Work], note: Callable[[Result], None], add_work: Callable[[Mapping[str, Any]], None]
+) -> Generator[Shard, None, None]:
     """The shards, scored one after another by this process."""
     classifier: RhetoricClassifier | None = None
     engine: Engine | None = None
     for name, items in work:
         classifier = classifier or load_classifier(job)
         engine = engine or open_engine(classifier, job.engine, job.batch_tokens)
-        yield score_shard(job, name, items, classifier, engine, note)
+        shard = score_shard(job, name, items, classifier, engine, note)
+        add_work(shard.counts)
+        yield shard
 
 
 def _log_run(folder: Path, summary: Summary, records: int) -> None:

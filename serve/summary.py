@@ -54,6 +54,11 @@ class Summary:
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         return numbers | {name: dict(sorted(getattr(self, name).items())) for name in _COUNTERS}
 
+    def add_work(self, counts: Mapping[str, Any]) -> None:
+        """Take what a shard's counts say and its results, which were added one by one, did not."""
+        self.repeated += counts["repeated"]
+        self.tokens += counts["tokens"]
+
     def add_counts(self, counts: Mapping[str, Any], *, earlier: bool = False) -> None:
         """Take the counts of a shard; of ``earlier`` runs they do not enter the rate."""
         seen, tokens = self.seen, self.tokens
