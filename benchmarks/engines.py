@@ -8,7 +8,7 @@ ENGINES = ("torch",) + (("openvino",) if importlib.util.find_spec("openvino") el
 if importlib.util.find_spec("openvino") and importlib.util.find_spec("nncf"):
     ENGINES += ("openvino-int8",)
 PRECISIONS = {"torch": ("fp32", "bf16")} | {name: ("fp32",) for name in ENGINES[1:]}  # the first one is the default
-BATCH_TOKENS = 4096  # as tocsin score has it
+BATCH_TOKENS = 2048  # as tocsin score has it
 
 
 def score_options(name: str, precision: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
-from tocsin.model.classifier import resolve_device
+from tocsin.model.classifier import DEFAULT_BATCH_TOKENS, resolve_device
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
 from tocsin.serve.choose import fastest
 from tocsin.serve.engine import AUTO, ENGINES, TORCH, open_engine
@@ -50,7 +50,7 @@ class Job:
     engine: str = TORCH  # one of ENGINES, or AUTO
     precision: str = "fp32"  # of the engine torch
     any_language: bool = False
-    batch_tokens: int = 4096  # padded
+    batch_tokens: int = DEFAULT_BATCH_TOKENS  # padded
     dead_letters: str | None = None  # path; beside the output when not set
     shard_format: str = JSON_LINES  # of a job folder
     shard_records: int = 1000  # input records of one shard of a job folder
