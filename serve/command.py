@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+ENGINES = ("torch", "openvino", "openvino-bf16", "openvino-int8")  # as in engine.py, which loads torch
 EXIT_DEAD_LETTERS = 3
 
 
@@ -49,7 +50,7 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--device", default=None, help="cpu, cuda, cuda:1 …; a GPU is taken when there is one.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "torch", "openvino", "openvino-bf16", "openvino-int8"]),
+    type=click.Choice(["auto", *ENGINES]),
     default="auto",
     show_default=True,
     envvar="TOCSIN_ENGINE",
@@ -68,7 +69,7 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     type=click.IntRange(min=1),
     default=2048,
     show_default=True,
-    help="Tokens of one batch, padding included: 2048 fit 64 sentences of 32 tokens or 4 of 512; on a GPU try 16384.",
+    help="Tokens of one batch, padding included: 2048 fit 64 sentences of 32 tokens or 4 of 512; on a GPU try 16384. Compiled engines take 1024 at most.",
 )
 @click.option(
     "--dead-letters",
@@ -88,7 +89,7 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Records of one shard in a job folder: what a killed job loses at most.",
+    help="Records of one shard in a job folder: what a killed job of one process loses at most.",
 )
 @click.option(
     "--runner",

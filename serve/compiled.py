@@ -7,10 +7,8 @@ that an engine that was refused is not tried again.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -32,10 +30,19 @@ import torch
 from filelock import FileLock
 
 from tocsin.model import RhetoricClassifier
-from tocsin.model.base import cache_folder
+from tocsin.model.base import cache_folder, file_sha256
 from tocsin.model.checkpoint import Description
 from tocsin.model.classifier import DEFAULT_BATCH_TOKENS, pad, token_batches
-from tocsin.serve.engine import OPENVINO_BF16, OPENVINO_INT8, TORCH, Array, TorchEngine
+from tocsin.model.network import RhetoricNetwork
+from tocsin.serve.engine import (
+    OPENVINO_BF16,
+    OPENVINO_INT8,
+    TORCH,
+    Array,
+    TorchEngine,
+    check_packages,
+    engine_versions,
+)
 from tocsin.serve.parity import compare, read_sample
 
 if TYPE_CHECKING:
@@ -44,7 +51,6 @@ if TYPE_CHECKING:
 MODEL, REPORT = "model.xml", "report.json"
 MOST_BATCH_TOKENS = 1024  # 2048 were a fifth slower on CPU
 WARM_UP = 64  # sentences
-PACKAGES = ("openvino", "nncf")
 
 
 class CompiledEngine:
@@ -54,62 +60,80 @@ class CompiledEngine:
     """
 
     def __init__(self, classifier: RhetoricClassifier, compiled: openvino.CompiledModel, batch_tokens: int) -> None:
-        openvino = _openvino()
         self.classifier, self.batch_tokens = classifier, min(batch_tokens, MOST_BATCH_TOKENS)
         self.tokens = 0
-        self._queue = openvino.AsyncInferQueue(compiled)  # as many requests as the processor runs well at a time
-        self._queue.set_callback(self._take)
-        self._logits = np.zeros((0, 0))
+        self._compiled = compiled
+        self._queue = self._new_queue()
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """See Engine."""
         ids = self.classifier.encode(sentences)
-        self._logits = np.zeros((len(ids), len(self.classifier.labels)))
+        try:
+            logits = self._infer(ids)
+        except Exception:
+            # A queue raises its first error for ever, and its other requests still run into their own array.
+            self._queue = self._new_queue()
+            raise
+        self.tokens += sum(map(len, ids))
+        return self.classifier.calibrate(logits)
+
+    def _infer(self, ids: Sequence[list[int]]) -> Array:
+        logits = np.zeros((len(ids), len(self.classifier.labels)))
         ngrams = self.classifier.network.ngrams
         padding = int(self.classifier.tokenizer.pad_token_id)
         added = []
         # Longest batches first: the last ones, for which a core may wait, are then short.
         for rows in reversed(list(token_batches([len(row) for row in ids], self.batch_tokens))):
             inputs, mask = pad([ids[row] for row in rows], padding)
-            self._queue.start_async([inputs.numpy(), mask.numpy()], rows)
+            self._queue.start_async([inputs.numpy(), mask.numpy()], (logits, rows))
             if ngrams is not None:
                 with torch.inference_mode():
                     added.append((rows, ngrams(inputs, mask).numpy()))
         self._queue.wait_all()
-        self.tokens += sum(map(len, ids))
         for rows, scores in added:
-            self._logits[rows] += scores
-        return self.classifier.calibrate(self._logits)
+            logits[rows] += scores
+        return logits
 
-    def _take(self, request: openvino.InferRequest, rows: list[int]) -> None:
-        self._logits[rows] = request.get_output_tensor(0).data
+    def _new_queue(self) -> openvino.AsyncInferQueue:
+        queue = _openvino().AsyncInferQueue(self._compiled)  # as many requests as the processor runs well at a time
+        queue.set_callback(_take)
+        return queue
 
 
-def open_compiled(classifier: RhetoricClassifier, name: str, batch_tokens: int) -> CompiledEngine:
-    """The compiled engine called ``name``, from the cache or made now.
+def _take(request: openvino.InferRequest, target: tuple[Array, list[int]]) -> None:
+    logits, rows = target
+    logits[rows] = request.get_output_tensor(0).data
+
+
+def open_compiled(
+    classifier: RhetoricClassifier, name: str, batch_tokens: int, threads: int | None = None
+) -> CompiledEngine:
+    """The compiled engine called ``name``, from the cache or made now; it uses all cores, or so many threads.
 
     ValueError when a package is missing, the classifier is on a GPU, or the engine fails the parity gate.
     """
-    check_packages(name)
-    if classifier.device.type != "cpu":
-        raise ValueError(
-            f"expected --device cpu for the engine {name}, found {classifier.device}; use --engine {TORCH}"
-        )
+    check_usable(name, classifier.device)
+    folder = engine_folder(classifier.description, name)
     report = cached_report(classifier.description, name) or make_report(classifier, name)
+    check_parity(name, report)
+    if report["files"] != _hashes(folder):
+        raise ValueError(f"expected the engine in {folder} as it was made, found other files; delete the folder")
+    return CompiledEngine(classifier, _compile(folder / MODEL, name, threads, cache=True), batch_tokens)
+
+
+def check_parity(name: str, report: dict[str, Any]) -> None:
+    """ValueError when the engine did not decide as PyTorch does."""
     if not report["parity"]["holds"]:
         raise ValueError(
             f"expected the engine {name} to decide as PyTorch does, found {report['verdict']}; use --engine {TORCH}"
         )
-    return CompiledEngine(classifier, _compile(engine_folder(classifier.description, name) / MODEL, name), batch_tokens)
 
 
-def check_packages(name: str) -> None:
-    """ValueError when a package of the engine is not installed."""
-    needed = PACKAGES if name == OPENVINO_INT8 else PACKAGES[:1]
-    if missing := [package for package in needed if importlib.util.find_spec(package) is None]:
-        raise ValueError(
-            f"expected the package {missing[0]} for the engine {name}, found none; pip install 'tocsin[openvino]'"
-        )
+def check_usable(name: str, device: torch.device) -> None:
+    """ValueError when a package of the engine is not installed, or the device is no CPU."""
+    check_packages(name)
+    if device.type != "cpu":
+        raise ValueError(f"expected --device cpu for the engine {name}, found {device}; use --engine {TORCH}")
 
 
 def engine_folder(description: Description, name: str) -> Path:
@@ -119,18 +143,18 @@ def engine_folder(description: Description, name: str) -> Path:
         description.weights_sha256,
         description.base_sha256,
         json.dumps([description.calibration, description.max_tokens], sort_keys=True),
-        json.dumps(_versions(name), sort_keys=True),
+        json.dumps(engine_versions(name), sort_keys=True),
         _processor(),
     ]
     return cache_folder() / "engines" / f"{name}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"
 
 
 def cached_report(description: Description, name: str) -> dict[str, Any] | None:
-    """What was measured when the engine was made on this machine; None when it was not."""
-    path = engine_folder(description, name) / REPORT
-    if not path.is_file():
+    """What was measured when the engine was made on this machine; None when it was not, or cannot be read."""
+    try:
+        report: dict[str, Any] = json.loads((engine_folder(description, name) / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
 
 
@@ -142,7 +166,9 @@ def make_report(classifier: RhetoricClassifier, name: str) -> dict[str, Any]:
         if (report := cached_report(classifier.description, name)) is not None:
             return report
         sys.stderr.write(f"making the engine {name} for {classifier.model_id}, once for this machine\n")
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as temporary:
+        for left in folder.parent.glob(f".{folder.name}-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             work = Path(temporary) / "engine"
             report = build(classifier, name, work)
             shutil.rmtree(folder, ignore_errors=True)  # without a report it is not whole
@@ -168,8 +194,9 @@ def build(classifier: RhetoricClassifier, name: str, folder: Path) -> dict[str, 
         "verdict": str(parity),
         "sentences_per_second": {name: round(rate, 1), TORCH: round(reference_rate, 1)},
         "seconds_to_convert": round(seconds, 1),
-        "versions": _versions(name),
+        "versions": engine_versions(name),
         "processor": _processor(),
+        "files": _hashes(folder),
     }
     (folder / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return report
@@ -186,8 +213,8 @@ def _measured(engine: CompiledEngine | TorchEngine, sentences: Sequence[str]) ->
 def _convert(classifier: RhetoricClassifier, name: str, path: Path) -> None:
     """Write the encoder and head as an OpenVINO model."""
     openvino = _openvino()
-    network = copy.copy(classifier.network)  # shares the weights
-    network.ngrams = None
+    network = RhetoricNetwork(classifier.network.encoder, len(classifier.labels)).eval()  # without n-grams
+    network.head = classifier.network.head
     example = pad(
         classifier.encode(["One sentence.", "Another, which is a little longer."]), 0
     )  # padding is traced too
@@ -211,25 +238,27 @@ def _with_int8_weights(model: openvino.Model) -> openvino.Model:
     return compressed
 
 
-def _compile(path: Path, name: str) -> openvino.CompiledModel:
+def _compile(path: Path, name: str, threads: int | None = None, *, cache: bool = False) -> openvino.CompiledModel:
     settings = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": "bf16" if name == OPENVINO_BF16 else "f32",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64" if name == OPENVINO_INT8 else "0",
-        "CACHE_DIR": str(path.parent / "compiled"),
     }
+    if threads:
+        settings["INFERENCE_NUM_THREADS"] = str(threads)
+    if cache:  # kept by the model's path, so of no use before the folder has its name
+        settings["CACHE_DIR"] = str(path.parent / "compiled")
     return _openvino().Core().compile_model(path, "CPU", settings)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: file_sha256(path) for path in sorted(folder.glob(f"{Path(MODEL).stem}.*"))}
 
 
 def _openvino() -> ModuleType:
     """The package, without the part that reports its use to the vendor: nothing here speaks to a network."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes its import fail
     return importlib.import_module("openvino")
-
-
-def _versions(name: str) -> dict[str, str]:
-    needed = PACKAGES if name == OPENVINO_INT8 else PACKAGES[:1]
-    return {package: importlib.metadata.version(package) for package in (*needed, "tocsin", "torch", "tokenizers")}
 
 
 def _processor() -> str:

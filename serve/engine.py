@@ -6,6 +6,8 @@ they score anything.
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -62,8 +64,8 @@ def _out_of_memory(error: Exception) -> bool:
     return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
-def open_engine(classifier: RhetoricClassifier, name: str, batch_tokens: int) -> Engine:
-    """The engine called ``name`` (one of ENGINES) for a classifier.
+def open_engine(classifier: RhetoricClassifier, name: str, batch_tokens: int, *, threads: int | None = None) -> Engine:
+    """The engine called ``name`` (one of ENGINES) for a classifier; a compiled one uses so many threads, or all cores.
 
     A compiled engine is made and measured against the reference the first time, which takes a while, and comes from the
     cache afterwards. ValueError when its package is missing, the device is no CPU, or the parity gate refuses it.
@@ -72,4 +74,25 @@ def open_engine(classifier: RhetoricClassifier, name: str, batch_tokens: int) ->
         return TorchEngine(classifier, batch_tokens)
     from tocsin.serve.compiled import open_compiled
 
-    return open_compiled(classifier, name, batch_tokens)
+    return open_compiled(classifier, name, batch_tokens, threads)
+
+
+def engine_packages(name: str) -> tuple[str, ...]:
+    """The packages besides ours that an engine needs."""
+    return {TORCH: (), OPENVINO_INT8: ("openvino", "nncf")}.get(name, ("openvino",))
+
+
+def check_packages(name: str) -> None:
+    """ValueError when a package of the engine is not installed."""
+    if missing := [package for package in engine_packages(name) if importlib.util.find_spec(package) is None]:
+        raise ValueError(
+            f"expected the package {missing[0]} for the engine {name}, found none; pip install 'tocsin[openvino]'"
+        )
+
+
+def engine_versions(name: str) -> dict[str, str]:
+    """Versions of the packages that decide an engine's scores."""
+    return {
+        package: importlib.metadata.version(package)
+        for package in ("tocsin", "torch", "tokenizers", *engine_packages(name))
+    }

@@ -12,6 +12,7 @@ from typing import Any
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
 from tocsin.serve.checks import check_thresholds
+from tocsin.serve.engine import TORCH, engine_versions
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.job import RAY, Job
 from tocsin.serve.records import Columns
@@ -57,6 +58,7 @@ def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
     return {
         "fingerprint": {
             "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+            "engine_versions": engine_versions(job.engine),
             "model": f"{checkpoint.name}@{description.fingerprint}",
             "weights": description.weights_sha256,
             "base": description.base_sha256,
@@ -95,7 +97,7 @@ def job_of(folder: Path, begun: dict[str, Any]) -> Job:
         all_sentences=mark["all_sentences"],
         columns=Columns(mark["text_column"], mark["id_column"]),
         device=settings["device"],
-        engine=mark["engine"],
+        engine=mark.get("engine", TORCH),  # the only one there was
         precision=mark["precision"],
         any_language=mark["any_language"],
         batch_tokens=mark["batch_tokens"],
@@ -106,7 +108,9 @@ def job_of(folder: Path, begun: dict[str, Any]) -> Job:
 
 def check_same(folder: Path, begun: dict[str, Any], asked: dict[str, Any], *, ignore: Sequence[str] = ()) -> None:
     """ValueError that names what differs between a job as it was begun and as it is asked for now."""
-    then, now = begun["fingerprint"], asked["fingerprint"]
+    # Of jobs that were begun when there was one engine.
+    then = {"engine": TORCH, "engine_versions": engine_versions(TORCH)} | begun["fingerprint"]
+    now = asked["fingerprint"]
     names = [name for name in now if name not in ignore and then.get(name) != now[name]]
     if names:
         found = "; ".join(f"{name} {_short(then.get(name), now[name])}" for name in names)

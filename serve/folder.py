@@ -92,7 +92,7 @@ def stopping() -> Iterator[threading.Event]:
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame  # the system passes them
         if asked.is_set():
-            raise KeyboardInterrupt("the current shard is lost, all others are safe; run the same command to go on")
+            raise KeyboardInterrupt("shards in work are lost, all others are safe; run the same command to go on")
         asked.set()
         with suppress(OSError):  # the reader of standard error may have been stopped by the same signal
             os.write(2, b"finishing the current shard; interrupt once more to stop at once\n")
@@ -142,6 +142,7 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
     finished = [shard for shard in shards if not shard.is_retry]
     items = read_items(job, files, position)
     summary = Summary(dead_letters=str(folder / SHARDS))
+    summary.engine = job.engine
     again = "run the same command to go on" + (" (without --overwrite)" if job.overwrite else "")
 
     def note(result: Result) -> None:
@@ -212,6 +213,7 @@ def _log_run(folder: Path, summary: Summary, records: int) -> None:
     line = {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "records": records,
+        "engine": summary.engine,
         "seconds": round(seconds, 3),
         "articles_per_second": round(records / max(seconds, 1e-9), 3),
         "peak_memory_mb": peak_memory_mb(),

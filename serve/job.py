@@ -14,7 +14,7 @@ from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import DEFAULT_BATCH_TOKENS, resolve_device
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
-from tocsin.serve.choose import fastest
+from tocsin.serve.choose import fastest, usable
 from tocsin.serve.engine import AUTO, ENGINES, TORCH, open_engine
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.once import OnceEngine
@@ -61,6 +61,10 @@ class Job:
     def __post_init__(self) -> None:
         if self.engine not in (AUTO, *ENGINES):
             raise ValueError(f"expected an engine among {', '.join((AUTO, *ENGINES))}, found {self.engine!r}")
+        if self.precision != "fp32" and self.engine not in (AUTO, TORCH):
+            raise ValueError(
+                f"expected --precision fp32 with the engine {self.engine}, found {self.precision}; leave it out"
+            )
         self._check_runner()
         if self.is_folder:
             if self.dead_letters:
@@ -75,6 +79,8 @@ class Job:
         if (self.runner == RAY or self.workers) and not self.is_folder:
             option = "--runner ray" if self.runner == RAY else "--workers"
             raise ValueError(f"expected a job folder with {option}, found --out {self.out}; end its name with /")
+        if self.runner == LOCAL and (self.workers or 1) > 1 and (self.device or "cpu").startswith("cuda"):
+            raise ValueError("expected --runner ray for workers on GPUs, found --runner local; each gets its own there")
         if self.runner == RAY and self.device not in (None, "cpu", "cuda"):
             raise ValueError(
                 f"expected --device cpu or cuda with --runner ray, which gives each worker its own GPU, "
@@ -125,10 +131,10 @@ def chosen(job: Job, files: Sequence[Path | None]) -> Job:
     """The job with a named engine in place of ``auto``; on a cluster, whose processors are not this one, PyTorch."""
     if job.runner == RAY:
         return dataclasses.replace(job, engine=TORCH) if job.engine == AUTO else job
-    resolve_device(job.device)  # refused before the model is loaded
     if job.engine != AUTO:
-        return job
-    make = sum(file.stat().st_size for file in files if file is not None) >= WORTH_AN_ENGINE_BYTES
+        return dataclasses.replace(job, engine=usable(job.engine, job.model, job.device))
+    size = sum(file.stat().st_size for file in files if file is not None)
+    make = job.limit is None and size >= WORTH_AN_ENGINE_BYTES
     return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision, make=make))
 
 
@@ -164,6 +170,7 @@ def _read(files: Sequence[Path | None], columns: Columns, position: Position) ->
 
 def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, position: Position) -> Summary:
     summary = Summary(dead_letters=str(job.dead_path or "standard error"))
+    summary.engine = job.engine
     engine = OnceEngine(open_engine(classifier, job.engine, job.batch_tokens))
     options = scoring_options(job, classifier)
     # The output is finished first: without it there are no dead letters either.

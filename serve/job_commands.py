@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tocsin.serve.command import EXIT_DEAD_LETTERS
+from tocsin.serve.command import ENGINES, EXIT_DEAD_LETTERS
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 EXIT_WRONG = 1
@@ -32,7 +32,8 @@ def verify(folder: Path, *, without_inputs: bool) -> int:
 @click.argument("folder", type=_FOLDER, metavar="DIR")
 @click.option("--device", default=None, help="cpu, cuda, cuda:1 …  [default: as in the job]")
 @click.option("--batch-tokens", type=click.IntRange(min=1), default=None, help="[default: as in the job]")
-def retry(folder: Path, device: str | None, batch_tokens: int | None) -> int:
+@click.option("--engine", type=click.Choice(ENGINES), default=None, help="[default: as in the job]")
+def retry(folder: Path, device: str | None, batch_tokens: int | None, engine: str | None) -> int:
     """Score a finished job's dead letters again, after the cause is gone.
 
     Exit status: 0 none is left, 1 unusable, 3 some are left.
@@ -43,7 +44,7 @@ def retry(folder: Path, device: str | None, batch_tokens: int | None) -> int:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    summary = retry_job(folder, device=device, batch_tokens=batch_tokens)
+    summary = retry_job(folder, device=device, batch_tokens=batch_tokens, engine=engine)
     for line in summary.lines():
         click.echo(line, err=True)
     return EXIT_DEAD_LETTERS if summary.dead else 0

@@ -23,7 +23,7 @@ from tocsin.serve.writers import sync_folder
 JOB, MANIFEST, SUMMARY, RUNS, LOCK, SHARDS = (
     "job.json", "manifest.jsonl", "summary.json", "runs.jsonl", ".lock", "shards",
 )  # fmt: skip
-WORK = ".work"  # where workers on a cluster write; nothing in it counts
+WORK = ".work"  # where workers write; nothing in it counts
 DEAD_SUFFIX = ".dead.jsonl"
 # Of files that a run may remove from a folder of shards; anything else is somebody's own.
 _SHARD_FILE = re.compile(r"(?:retry-)?\d{5,}\.(?:jsonl|parquet|dead\.jsonl)|\.tocsin-.*\.part")

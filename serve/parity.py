@@ -32,11 +32,12 @@ class Parity:
     move_quantile: float  # 99.9th percentile of |p - p_reference|
     move_largest: float
     move_mean: float
+    finite: bool = True
 
     @property
     def holds(self) -> bool:
         """Whether the engine may be used."""
-        return self.labels_equal >= LEAST_EQUAL and self.move_quantile <= GREATEST_MOVE
+        return self.finite and self.labels_equal >= LEAST_EQUAL and self.move_quantile <= GREATEST_MOVE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -69,4 +70,5 @@ def compare(found: Array, reference: Array, thresholds: Mapping[str, float]) -> 
         move_quantile=float(np.quantile(moved, QUANTILE)),
         move_largest=float(moved.max()),
         move_mean=float(moved.mean()),
+        finite=bool(np.isfinite(found).all()),
     )

@@ -211,7 +211,7 @@ def sent(job: Job, mark: Mapping[str, Any], scratch: Path) -> Job:
         inputs=(),
         out=f"{scratch}/",
         model=model,
-        device=mark["device"],
+        device=job.device if job.runner == LOCAL and job.device else mark["device"],
         runner=LOCAL,
         workers=None,
         ray_address=None,

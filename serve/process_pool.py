@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from tocsin.serve.records import Item
 from tocsin.serve.worker import SAME, Worker
 
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+ERRORS = {kind.__name__: kind for kind in (ValueError, OSError, RuntimeError)}
 
 
 def score_in_processes(
@@ -45,7 +49,12 @@ class _Process:
         context = multiprocessing.get_context("spawn")  # a forked torch would hang in its threads
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, os.getpid(), *arguments), daemon=True)
-        self.process.start()
+        # It loads torch before it can ignore signals to the whole group; until then it inherits that they wait.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # so that the worker's death is the end of the connection
 
 
@@ -93,9 +102,19 @@ class _ProcessPool(Pool[_Process]):
             answer = worker.connection.recv()
         except (EOFError, OSError):
             return Outcome(worker, alive=False)
-        if isinstance(answer, BaseException):
-            raise answer
+        if isinstance(answer, _Failure):
+            sys.stderr.write(answer.details)
+            raise ERRORS[answer.kind](answer.message)
         return Outcome(worker, alive=True, shard=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A worker's error as text: an exception of any package may not survive the way."""
+
+    kind: str
+    message: str
+    details: str
 
 
 def _serve(
@@ -103,19 +122,27 @@ def _serve(
 ) -> None:
     """The worker's process: load, then score what comes until the connection ends."""
     _die_with(parent)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)  # sent to the whole group; the parent decides when to stop
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     try:
         worker = kind(job, mark, threads)
         worker.load()
         connection.send(None)
-        while True:
-            name, items, out, deadly = connection.recv()
-            connection.send(worker.score(name, items, out, deadly))
-    except (EOFError, BrokenPipeError):
-        return
+        while (task := _next(connection)) is not None:
+            connection.send(worker.score(*task))
     except Exception as error:
-        connection.send(error)
+        name = next((name for name, known in ERRORS.items() if isinstance(error, known)), RuntimeError.__name__)
+        expected = isinstance(error, (ValueError, OSError))
+        connection.send(_Failure(name, str(error), "" if expected else traceback.format_exc()))
+
+
+def _next(connection: Connection) -> tuple[Any, ...] | None:
+    try:
+        task: tuple[Any, ...] = connection.recv()
+    except (EOFError, ConnectionError):
+        return None  # the parent has gone
+    return task
 
 
 def _die_with(parent: int) -> None:

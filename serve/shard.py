@@ -28,7 +28,7 @@ from tocsin.serve.summary import Summary
 from tocsin.serve.writers import JsonLinesWriter
 
 Result = Scored | DeadLetter
-_DEADLY = "expected a worker that lives through the record, found that each one died"
+DEADLY = "expected a worker that lives through the record, found that each one died"
 
 
 def total(shards: Sequence[Shard]) -> Summary:
@@ -74,7 +74,7 @@ def score_shard(
     def seen() -> Iterator[Item]:
         for item in items:
             digest.update(row_key(item))
-            yield DeadLetter(item.place, item.raw, _DEADLY) if item.place in deadly else item
+            yield DeadLetter(item.place, item.raw, DEADLY) if item.place in deadly else item
 
     writer = ParquetWriter(path, classifier.labels) if job.shard_format == PARQUET else JsonLinesWriter(path)
     with JsonLinesWriter(dead_path, lazy=True) as dead, writer as out:

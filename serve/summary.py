@@ -27,6 +27,7 @@ class Summary:
         self.records = self.flagged = self.sentences = self.cut = 0
         self.repeated = 0  # sentences that stood in the same shard before and were not scored again
         self.tokens = 0  # that the encoder has read
+        self.engine = ""  # its name, for the reader
         self.labels: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -56,14 +57,14 @@ class Summary:
 
     def add_work(self, counts: Mapping[str, Any]) -> None:
         """Take what a shard's counts say and its results, which were added one by one, did not."""
-        self.repeated += counts["repeated"]
-        self.tokens += counts["tokens"]
+        self.repeated += counts.get("repeated", 0)
+        self.tokens += counts.get("tokens", 0)
 
     def add_counts(self, counts: Mapping[str, Any], *, earlier: bool = False) -> None:
         """Take the counts of a shard; of ``earlier`` runs they do not enter the rate."""
         seen, tokens = self.seen, self.tokens
         for name in _NUMBERS:
-            setattr(self, name, getattr(self, name) + counts[name])
+            setattr(self, name, getattr(self, name) + counts.get(name, 0))
         for name in _COUNTERS:
             getattr(self, name).update(counts[name])
         if earlier:
@@ -79,6 +80,9 @@ class Summary:
         """Articles a second since the start."""
         return (self.seen - self._before) / max(time.monotonic() - self.started, 1e-9)
 
+    def _with_engine(self) -> str:
+        return f" with {self.engine}" if self.engine else ""
+
     def _token_rate(self) -> float:
         return (self.tokens - self._tokens_before) / max(time.monotonic() - self.started, 1e-9)
 
@@ -88,7 +92,7 @@ class Summary:
         found = [
             f"{self.records} records scored in {seconds:.1f} s ({self.rate():.1f} articles/s, "
             f"{self.sentences} sentences), {self.flagged} flagged",
-            f"{self._token_rate():.0f} tokens/s, peak memory {peak_memory_mb()} MB",
+            f"{self._token_rate():.0f} tokens/s{self._with_engine()}, peak memory {peak_memory_mb()} MB",
             f"labels: {_counts(self.labels)}; languages: {_counts(self.languages)}",
         ]
         if self.statuses[UNSUPPORTED] or self.statuses[EMPTY]:

@@ -47,7 +47,8 @@ def _find(name: str, items: Sequence[Item], deadly: list[Item]) -> Generator[Tri
         if len(deadly) > MOST_DEADLY:
             raise OSError(
                 f"expected at most {MOST_DEADLY} records of shard {name} on which workers die, found more "
-                f"({', '.join(item.place for item in deadly)}); see the workers' own messages for the cause"
+                f"({', '.join(item.place for item in deadly)}); see the workers' own messages for the "
+                "cause, or take them out of the inputs for a new job"
             )
         return
     middle = len(items) // 2

@@ -91,11 +91,11 @@ def verify_job(folder: Path, *, without_inputs: bool = False) -> Verdict:
     return verdict
 
 
-def still_dead(folder: Path, shards: list[Shard]) -> set[str]:
-    """Places of the dead letters that no retry has scored."""
+def still_dead(folder: Path, shards: list[Shard]) -> dict[str, str]:
+    """Places and reasons of the dead letters that no retry has scored."""
     retries = [shard for shard in shards if shard.is_retry]
     chosen = retries[-1:] or shards
-    return {letter["place"] for shard in chosen for letter in read_dead(folder, shard)}
+    return {letter["place"]: letter["reason"] for shard in chosen for letter in read_dead(folder, shard)}
 
 
 def read_dead(folder: Path, shard: Shard) -> Iterator[dict[str, str]]:

@@ -19,7 +19,13 @@ from tocsin.serve.manifest import Shard
 from tocsin.serve.records import Item
 from tocsin.serve.shard import Result, score_shard
 
-SAME = ("versions", "weights", "base", "device")  # of the fingerprint: what a machine can have otherwise
+SAME = (
+    "versions",
+    "engine_versions",
+    "weights",
+    "base",
+    "device",
+)  # of the fingerprint: what a machine can have otherwise
 
 
 class Worker:
@@ -52,13 +58,15 @@ class Worker:
                     f"found {found[part]}; install the same on all machines"
                 )
         self.classifier = load_classifier(self.job)
+        self.engine = open_engine(self.classifier, self.job.engine, self.job.batch_tokens, threads=self.threads)
 
     def score(self, name: str, items: Sequence[Item], out: str, deadly: Collection[str]) -> Shard:
         """Score records into files of their own below ``out``; see score_shard."""
         assert self.classifier is not None  # noqa: S101 - load() comes first
-        job = dataclasses.replace(self.job, out=out)
-        self.engine = self.engine or open_engine(self.classifier, job.engine, job.batch_tokens)
-        return score_shard(job, name, items, self.classifier, self.engine, _ignore, deadly=deadly)
+        assert self.engine is not None  # noqa: S101
+        return score_shard(
+            dataclasses.replace(self.job, out=out), name, items, self.classifier, self.engine, _ignore, deadly=deadly
+        )
 
 
 def _ignore(result: Result) -> None:

@@ -1,9 +1,9 @@
 """Compiled engines: the gate, the cache, the choice, and jobs that use them."""
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import load_checkpoint, save_checkpoint
 from tocsin.model.network import NGRAM_PREFIX
 from tocsin.serve import choose, parity
-from tocsin.serve.engine import AUTO, OPENVINO, OPENVINO_BF16, OPENVINO_INT8, TORCH, TorchEngine, open_engine
+from tocsin.serve.engine import AUTO, ENGINES, OPENVINO, TORCH, TorchEngine, open_engine
 from tocsin.serve.job import Job
 from tocsin.serve.main import main
 from tocsin.serve.parity import compare, read_sample
@@ -84,8 +84,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_compiled_engine_gives_the_scores_of_pytorch(with_ngrams: RhetoricClassifier, few: list[str]) -> None:
-    compiled = open_engine(with_ngrams, OPENVINO, 256)
     expected = TorchEngine(with_ngrams, 4096).predict_clean(few)
+    compiled = open_engine(with_ngrams, OPENVINO, 256)
+    assert with_ngrams.network.ngrams is not None
     np.testing.assert_allclose(compiled.predict_clean(few), expected, atol=1e-5)
     assert np.ptp(expected) > 0.1
     assert compiled.predict_clean([]).shape == (0, 4)
@@ -111,7 +112,7 @@ def test_an_engine_that_decides_otherwise_is_refused_and_not_chosen(
             ValueError, match="expected the engine openvino to decide as PyTorch does, found labels equal"
         ):
             open_engine(with_ngrams, OPENVINO, 256)
-    monkeypatch.setattr(choose, "CANDIDATES", {OPENVINO: ("openvino",)})
+    monkeypatch.setattr(choose, "CANDIDATES", (OPENVINO,))
     assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32", make=True) == TORCH
 
 
@@ -127,7 +128,7 @@ def test_auto_takes_the_fastest(
         return np.zeros((len(sentences), 4)), rates[name]
 
     monkeypatch.setattr("tocsin.serve.compiled._measured", measured)
-    monkeypatch.setattr(choose, "CANDIDATES", {OPENVINO: ("openvino",)})
+    monkeypatch.setattr(choose, "CANDIDATES", (OPENVINO,))
     assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32", make=False) == TORCH  # nothing is in the cache
     assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32", make=True) == max(rates, key=lambda name: rates[name])
 
@@ -157,6 +158,67 @@ def test_a_job_keeps_its_engine(
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-3)
 
 
+def test_a_failed_batch_costs_only_its_own_call(with_ngrams: RhetoricClassifier, few: list[str]) -> None:
+    engine = open_engine(with_ngrams, OPENVINO, 256)
+    expected = engine.predict_clean(few)
+
+    class Failing:
+        """A queue that takes one batch and breaks on the second, while the first is still running."""
+
+        def __init__(self, queue: Any) -> None:  # noqa: ANN401 - OpenVINO has no types
+            self.queue, self.calls = queue, 0
+
+        def start_async(self, *arguments: object) -> None:
+            self.calls += 1
+            if self.calls == 2:
+                raise RuntimeError("bad batch")
+            self.queue.start_async(*arguments)
+
+    engine._queue = Failing(engine._queue)  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match="bad batch"):
+        engine.predict_clean(few)
+    np.testing.assert_array_equal(engine.predict_clean(few), expected)
+
+
+@pytest.mark.usefixtures("few")
+def test_damaged_files_of_an_engine_are_not_used(with_ngrams: RhetoricClassifier, tmp_path: Path) -> None:
+    open_engine(with_ngrams, OPENVINO, 256)
+    (binary,) = (tmp_path / "cache" / "engines").glob("*/model.bin")
+    data = bytearray(binary.read_bytes())
+    data[-1] ^= 1
+    binary.write_bytes(data)
+    with pytest.raises(ValueError, match="found other files; delete the folder"):
+        open_engine(with_ngrams, OPENVINO, 256)
+
+
+@pytest.mark.usefixtures("with_ngrams")
+def test_an_engine_that_cannot_be_had_costs_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "The city is calm."}\n')
+    command = ["score", str(tmp_path / "in.jsonl"), "--model", str(tmp_path / "model"), "--device", "cpu"]
+    job = [*command, "--out", f"{tmp_path}/job/"]
+    assert main([*job, "--engine", TORCH]) == 0
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main([*job, "--engine", OPENVINO, "--overwrite"]) == 1
+    assert "expected the package openvino" in capsys.readouterr().err
+    assert main([*job, "--engine", TORCH]) == 0  # still finished
+    assert main([*command, "--out", f"{tmp_path}/new/", "--engine", OPENVINO]) == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("with_ngrams")
+def test_auto_goes_on_without_an_engine_that_fails_to_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("tocsin.serve.compiled.build", fail)
+    assert choose.fastest(str(tmp_path / "model"), "cpu", "fp32", make=True) == TORCH
+    assert "cannot be made here, going on without: no such instruction" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("few", "with_ngrams")
 def test_export_writes_a_model_and_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["export", str(tmp_path / "model"), "--out", str(tmp_path / "exported")]
@@ -173,5 +235,4 @@ def test_names_agree_with_the_command_line() -> None:
     from tocsin.serve.command import score
 
     (option,) = (parameter for parameter in score.params if parameter.name == "engine")
-    assert list(option.type.choices) == [AUTO, TORCH, OPENVINO, OPENVINO_BF16, OPENVINO_INT8]  # type: ignore[attr-defined]
-    assert dataclasses.fields(Job)
+    assert list(option.type.choices) == [AUTO, *ENGINES]  # type: ignore[attr-defined]

@@ -40,6 +40,26 @@ class DiesOnRoom11(Worker):
         return super().score(name, items, out, deadly)
 
 
+class Sleeps(Worker):
+    """Has begun to score and does not end."""
+
+    def score(self, name: str, items: Sequence[Item], out: str, deadly: Collection[str]) -> Shard:
+        Path(out, "asleep").write_text(str(os.getpid()))
+        time.sleep(600)
+        raise AssertionError
+
+
+class FailsOddly(Worker):
+    """Raises what no other process can read."""
+
+    def load(self) -> None:
+        class OddError(RuntimeError):
+            def __init__(self, one: int, two: int) -> None:
+                super().__init__(f"{one} and {two}")
+
+        raise OddError(1, 2)
+
+
 class NeverLoads(Worker):
     """Dies before it is ready."""
 
@@ -122,20 +142,37 @@ def test_workers_need_a_job_folder(tocsin: Tocsin, articles: Path, tmp_path: Pat
     assert "expected a job folder with --workers" in said
 
 
+def test_an_error_of_a_worker_is_said_whatever_its_type(
+    tocsin: Tocsin, articles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "Worker", FailsOddly)
+    with pytest.raises(RuntimeError, match="1 and 2"):
+        tocsin("score", articles, "--out", f"{tmp_path}/job/", "--workers", "1")
+
+
 def test_no_worker_outlives_a_killed_parent(tiny_checkpoint: Path, articles: Path, tmp_path: Path) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_processes\n"
+        "from tocsin.serve import process_pool\n"
+        "from tocsin.serve.main import main\n"
+        "if __name__ == '__main__':\n"
+        "    process_pool.Worker = test_processes.Sleeps\n"
+        "    sys.exit(main(sys.argv[1:]))\n"
+    )
+    (tmp_path / "run.py").write_text(script)
     command = ["score", str(articles), "--out", f"{tmp_path}/job/", "--model", str(tiny_checkpoint), "--workers", "1"]
     parent = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "tocsin.serve.main", *command, "--device", "cpu", "--engine", "torch"],
-        stderr=subprocess.DEVNULL,
+        [sys.executable, str(tmp_path / "run.py"), *command, "--device", "cpu"], stderr=subprocess.DEVNULL
     )
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-    deadline = time.monotonic() + 60
-    while len(found := children.read_text().split()) < 2:  # the worker, and multiprocessing's tracker of resources
+    deadline = time.monotonic() + 90
+    while not (found := list(tmp_path.glob("job/.work/*/*/asleep"))) or not found[0].read_text():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        assert parent.poll() is None
+        time.sleep(0.05)
+    worker = Path("/proc") / found[0].read_text()
     parent.kill()
     parent.wait()
-    worker = found[-1]
-    while Path(f"/proc/{worker}").exists() and "State:\tZ" not in Path(f"/proc/{worker}/status").read_text():
-        assert time.monotonic() < deadline
+    while worker.exists() and "State:\tZ" not in (worker / "status").read_text():
+        assert time.monotonic() < deadline  # it would sleep for ten minutes
         time.sleep(0.01)

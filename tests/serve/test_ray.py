@@ -28,7 +28,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 
 from tocsin.serve import ray_runner, trials  # noqa: E402
 from tocsin.serve.ray_runner import cpus_each  # noqa: E402
-from tocsin.serve.ray_worker import SAME, Worker  # noqa: E402
+from tocsin.serve.worker import SAME, Worker  # noqa: E402
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
 

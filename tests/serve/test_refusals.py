@@ -199,7 +199,7 @@ def test_an_output_that_fails_at_its_very_end_leaves_no_dead_letters_either(
 
 
 def test_options_of_a_cluster(refuse: Refuse, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "expected --workers with --runner ray, found --workers 2 alone" in refuse(article, "--workers", "2")
+    assert "expected a job folder with --workers" in refuse(article, "--workers", "2")
     assert "expected a job folder with --runner ray" in refuse(article, "--runner", "ray")
     (tmp_path / "job").mkdir()
     on_ray = [article, "--runner", "ray"]
