@@ -69,7 +69,8 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     type=click.IntRange(min=1),
     default=2048,
     show_default=True,
-    help="Tokens of one batch, padding included: 2048 fit 64 sentences of 32 tokens or 4 of 512; on a GPU try 16384. Compiled engines take 1024 at most.",
+    help="Tokens of one batch, padding included: 2048 fit 64 sentences of 32 tokens or 4 of 512; on a GPU try 16384. "
+    "Compiled engines take 1024 at most.",
 )
 @click.option(
     "--dead-letters",
