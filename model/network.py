@@ -6,13 +6,13 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from tocsin.model.differences import unpack
+from tocsin.model.differences import rows_from_4_bits, unpack
 from tocsin.model.ngrams import NgramScores
 
 LORA_A, LORA_B = ".lora_A", ".lora_B"
 HEAD_PREFIX, ENCODER_PREFIX, NGRAM_PREFIX, WORDS_PREFIX = "head.", "encoder.", "ngrams.", "words."
 EMBEDDINGS = "embeddings."
-WORD_IDS, WORD_DELTA, WORD_SCALE = "words.ids", "words.delta", "words.scale"  # trained word embeddings, 8 bits
+WORD_IDS, WORD_DELTA, WORD_SCALE = "words.ids", "words.delta", "words.scale"  # trained word embeddings
 
 
 class RhetoricNetwork(nn.Module):
@@ -57,7 +57,7 @@ def load_tensors(network: RhetoricNetwork, tensors: dict[str, torch.Tensor], sca
             _merge(network.encoder, encoder, scale)
         if words:
             _add_words(network.encoder, words)
-    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"expected weights that fit the base encoder, found: {reason}; use the base it was trained on"
@@ -81,7 +81,8 @@ def _merge(encoder: nn.Module, factors: dict[str, torch.Tensor], scale: float) -
 
 
 def _add_words(encoder: PreTrainedModel, words: dict[str, torch.Tensor]) -> None:
-    """Add the trained differences to the base's table; a row is ``delta * scale``."""
+    """Add the trained differences to the base's table."""
     table = encoder.get_input_embeddings().weight
     with torch.no_grad():
-        table.index_add_(0, words[WORD_IDS].long(), words[WORD_DELTA].float() * words[WORD_SCALE].unsqueeze(1))
+        differences = rows_from_4_bits(words[WORD_DELTA], words[WORD_SCALE], table.shape[1])
+        table.index_add_(0, words[WORD_IDS].long(), differences)

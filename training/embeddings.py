@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import nn
 
-from tocsin.model.differences import rows_to_int8
+from tocsin.model.differences import rows_from_4_bits, rows_to_4_bits
 from tocsin.model.network import WORD_DELTA, WORD_IDS, WORD_SCALE
 from tocsin.training.config import TrainConfig
 
+MOST_WORDS = 55_000  # in a checkpoint: with all parameters of the default base it then stays below 25 MB
 PARAMETER = "difference.weight"  # how the names of trained embeddings end in a network
 
 
@@ -44,14 +45,16 @@ class TrainedEmbedding(nn.Module):
 
     def start_from(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Take up the differences of a checkpoint, whose tokens must all be trained here too."""
-        differences = tensors[WORD_DELTA].float() * tensors[WORD_SCALE].unsqueeze(1)
+        differences = rows_from_4_bits(tensors[WORD_DELTA], tensors[WORD_SCALE], self.base.embedding_dim)
         with torch.no_grad():
             self.difference.weight[self.get_buffer("rows")[tensors[WORD_IDS].long()]] = differences
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Token ids, differences in 8 bits and the scale of each, under the names of a checkpoint."""
-        differences, scale = rows_to_int8(self.difference.weight.detach().cpu().float()[:-1])
-        return {WORD_IDS: self.token_ids.to(torch.int32), WORD_DELTA: differences, WORD_SCALE: scale}
+        """Token ids and differences in 4 bits, under the names of a checkpoint: the MOST_WORDS that moved furthest."""
+        differences = self.difference.weight.detach().cpu().float()[:-1]
+        kept = differences.norm(dim=1).topk(min(MOST_WORDS, len(differences))).indices.sort().values
+        packed, scales = rows_to_4_bits(differences[kept])
+        return {WORD_IDS: self.token_ids[kept].to(torch.int32), WORD_DELTA: packed, WORD_SCALE: scales}
 
 
 def frequent_tokens(

@@ -213,7 +213,7 @@ def adapter_of(config: TrainConfig) -> Adapter | None:
 
 
 def trained_tensors(network: RhetoricNetwork, config: TrainConfig) -> dict[str, torch.Tensor]:
-    """What was trained, under a checkpoint's names: low-rank factors in half precision, else differences in 8 bits."""
+    """What was trained, under a checkpoint's names: low-rank factors in half precision, else differences in 4 bits."""
     trained = {
         name: p.detach().cpu()
         for name, p in network.encoder.named_parameters()

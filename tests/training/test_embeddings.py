@@ -24,7 +24,7 @@ def test_tokens_of_enough_texts_are_chosen_and_those_of_the_stage_before(toy: Tr
     assert frequent_tokens([[0, 9], [0, 9]], config, {WORD_IDS: torch.tensor([3])}).tolist() == [0, 3, 9]
 
 
-def test_an_untrained_difference_changes_nothing_and_eight_bits_lose_little() -> None:
+def test_an_untrained_difference_changes_nothing_and_four_bits_lose_little() -> None:
     torch.manual_seed(0)
     base = torch.nn.Embedding(20, 6)
     trained = TrainedEmbedding(base, torch.tensor([3, 7]))
@@ -36,7 +36,7 @@ def test_an_untrained_difference_changes_nothing_and_eight_bits_lose_little() ->
     assert (moved > 0).tolist() == [False, True, True, False]
     again = TrainedEmbedding(base, torch.tensor([3, 5, 7]))
     again.start_from(trained.tensors())
-    torch.testing.assert_close(again(ids), trained(ids), atol=0.02, rtol=0)
+    torch.testing.assert_close(again(ids), trained(ids), atol=0.2, rtol=0)
 
 
 def test_a_run_trains_saves_and_continues_them(toy: TrainConfig, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_run_trains_saves_and_continues_them(toy: TrainConfig, tmp_path: Path)
     plain = run.train(dataclasses.replace(config, embedding_min_count=0), tmp_path / "plain", progress=silent)
     assert np.abs(trained.predict_logits(TEXTS) - plain.predict_logits(TEXTS)).max() > 0.1
     _, tensors = load_checkpoint(tmp_path / "first")
-    assert tensors[WORD_DELTA].dtype == torch.int8
+    assert tensors[WORD_DELTA].dtype == torch.uint8
     still = dataclasses.replace(
         config, embedding_learning_rate=0.0, head_learning_rate=0.0, start_from=str(tmp_path / "first")
     )
@@ -59,8 +59,8 @@ def test_embeddings_that_do_not_fit_are_refused(tiny_checkpoint: Path, tmp_path:
     description, tensors = load_checkpoint(tiny_checkpoint)
     words = {
         WORD_IDS: torch.tensor([2**20], dtype=torch.int32),
-        WORD_DELTA: torch.zeros(1, 32, dtype=torch.int8),
-        WORD_SCALE: torch.ones(1),
+        WORD_DELTA: torch.zeros(1, 32, dtype=torch.uint8),
+        WORD_SCALE: torch.ones(1, 1, dtype=torch.float16),
     }
     save_checkpoint(tmp_path / "far", description, tensors | words)
     with pytest.raises(ValueError, match="weights that fit"):
