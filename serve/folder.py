@@ -44,6 +44,7 @@ from tocsin.serve.manifest import (
 )
 from tocsin.serve.progress import Position, ProgressReport
 from tocsin.serve.records import Item
+from tocsin.serve.remote import Source
 from tocsin.serve.score import ClassifierEngine
 from tocsin.serve.shard import Result, row_key, score_shard, total, write_summary
 from tocsin.serve.summary import Summary
@@ -100,7 +101,7 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard]:
+def _begin(job: Job, files: Sequence[Source], asked: dict[str, Any]) -> list[Shard]:
     """The shards that are finished, in a folder that holds this job and nothing half done."""
     folder = Path(job.out)
     begun = read_job(folder)
@@ -127,7 +128,9 @@ def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard
     return shards
 
 
-def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Shard], stop: threading.Event) -> Summary:
+def _run(
+    job: Job, files: Sequence[Source], asked: dict[str, Any], shards: list[Shard], stop: threading.Event
+) -> Summary:
     folder, position = Path(job.out), Position(files)
     finished = [shard for shard in shards if not shard.is_retry]
     items = read_items(job, files, position)
@@ -155,7 +158,8 @@ def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Sh
                 engine = ClassifierEngine(classifier, job.batch_tokens)
                 rows = chain([first], islice(items, job.shard_records - 1))
                 shard = score_shard(job, f"{len(finished) + 1:05d}", rows, classifier, engine, note)
-                check_unchanged(files, asked)
+                opened = position.take_opened()  # a server is not asked about all others after every shard
+                check_unchanged([file for file in files if isinstance(file, Path) or file in opened], asked)
                 append_shard(folder, shard)
                 finished.append(shard)
     finally:
