@@ -5,22 +5,21 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from tocsin.serve.readers import check_file
 from tocsin.serve.records import Columns
+from tocsin.serve.remote import RemotePath, Source, of_each
+from tocsin.serve.upload import check_remote_target
 
 
-def check_inputs(files: Sequence[Path | None], columns: Columns) -> None:
+def check_inputs(files: Sequence[Source | None], columns: Columns) -> None:
     """Read the beginning of every input file; ValueError or OSError when one cannot be used as a whole."""
     if columns.text == columns.id:
         raise ValueError(f"expected two columns, found {columns.text!r} for both text and id; name another")
-    for file in files:
-        if file is not None:
-            check_file(file, columns)
+    of_each(lambda file: check_file(file, columns), [file for file in files if file is not None])
 
 
-def check_targets(targets: Sequence[Path], files: Sequence[Path | None], *, overwrite: bool) -> None:
+def check_targets(targets: Sequence[Source], files: Sequence[Source | None], *, overwrite: bool) -> None:
     """ValueError or OSError when one of the output files cannot or must not be written."""
     sources = {file.resolve() for file in files if file is not None}
     if len({target.resolve() for target in targets}) < len(targets):
@@ -28,6 +27,9 @@ def check_targets(targets: Sequence[Path], files: Sequence[Path | None], *, over
     for target in targets:
         if target.resolve() in sources:
             raise ValueError(f"expected an output that is not an input, found {target}; choose another name")
+        if isinstance(target, RemotePath):
+            check_remote_target(target, overwrite=overwrite)
+            continue
         if target.is_dir():
             raise ValueError(f"expected a file name for the output, found the folder {target}; add a name to it")
         if not target.parent.is_dir():

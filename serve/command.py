@@ -31,7 +31,7 @@ def _thresholds(ctx: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option(
     "--out",
     required=True,
-    help="Output: a name ending in .jsonl or .parquet, a job folder ending in / to be continued, or - for stdout.",
+    help="Output: a path or URL ending in .jsonl or .parquet, a job folder ending in / to be continued, or - (stdout).",
 )
 @click.option("--model", default="default", show_default=True, help="Checkpoint folder, or 'default'.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
@@ -136,7 +136,8 @@ def score(
 ) -> int:
     """Score articles.
 
-    INPUT is a file (JSON Lines, CSV, TSV, Parquet or .txt), a folder or pattern of these, or - for JSON Lines on stdin.
+    INPUT is a file (JSON Lines, CSV, TSV, Parquet or .txt), a folder or pattern of these, a URL such as
+    s3://bucket/news/ for any of them, or - for JSON Lines on stdin.
     A job folder (--out DIR/) is continued by the same command, whatever ended it; see tocsin verify and tocsin retry.
 
     Exit status: 0 all records scored, 1 input or configuration unusable, 2 wrong usage, 3 finished with dead letters,
@@ -147,12 +148,13 @@ def score(
     from tocsin.serve.folder import run_folder_job
     from tocsin.serve.job import Job, run_job
     from tocsin.serve.records import Columns
+    from tocsin.serve.remote import local_name
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     job = Job(
-        inputs=inputs,
-        out=out,
+        inputs=[local_name(name) for name in inputs],
+        out=local_name(out),
         model=model,
         overwrite=overwrite,
         limit=limit,
@@ -164,7 +166,7 @@ def score(
         precision=precision,
         any_language=any_language,
         batch_tokens=batch_tokens,
-        dead_letters=dead_letters,
+        dead_letters=dead_letters and local_name(dead_letters),
         shard_format=shard_format,
         shard_records=shard_records,
         runner=runner,

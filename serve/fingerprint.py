@@ -16,33 +16,48 @@ from tocsin.serve.engine import TORCH, engine_versions
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.job import RAY, Job
 from tocsin.serve.records import Columns
+from tocsin.serve.remote import RemotePath, Source, is_url, of_each, shown
 
 _REST = 20  # times as long as a look at all inputs took, before the next one
 _VERSIONS = ("tocsin", "torch", "transformers", "tokenizers", "numpy", "pyarrow")  # that decide scores or bytes
 
 
-def job_files(job: Job) -> list[Path]:
+def job_files(job: Job) -> list[Source]:
     """The input files, without those of the job's own folder.
 
-    ValueError for standard input, which cannot be read again, and for inputs that all lie in the folder.
+    ValueError for standard input, which cannot be read again, for URLs that must not be kept, and for inputs that all
+    lie in the folder.
     """
     if "-" in job.inputs:
         raise ValueError(
             "expected files for a job folder, found standard input, which cannot be read again after an interruption; "
             "save it to a file, or give --out a file name"
         )
+    if secret := [shown(name) for name in job.inputs if is_url(name) and shown(name) != name]:
+        raise ValueError(
+            f"expected URLs without a query for a job folder, which keeps them, found one behind {secret[0]}; "
+            "fetch the file, or give --out a file name"
+        )
     folder = Path(job.out).resolve()
     found = [file for file in expand_inputs(job.inputs) if file is not None]
-    files = [file for file in found if folder not in file.resolve().parents]
+    files = [file for file in found if isinstance(file, RemotePath) or folder not in file.resolve().parents]
     if not files:
         raise ValueError(f"expected inputs outside the job folder {job.out}, found none; choose another folder")
     return files
 
 
-def input_states(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Size and time of every input, by which a change is noticed."""
-    states = [(file, file.stat()) for file in files]
-    return [{"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns} for file, state in states]
+def input_states(files: Sequence[Source]) -> list[dict[str, Any]]:
+    """Size and time, or version, of every input, by which a change is noticed."""
+    for system in {file.system for file in files if isinstance(file, RemotePath)}:
+        system.invalidate_cache()  # what it said earlier tells nothing about now
+    return of_each(_state, files)
+
+
+def _state(file: Source) -> dict[str, Any]:
+    if isinstance(file, RemotePath):
+        return file.state()
+    state = file.stat()
+    return {"path": str(file), "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
 
 
 def _device_type(job: Job) -> str:
@@ -50,7 +65,7 @@ def _device_type(job: Job) -> str:
     return job.device if job.runner == RAY and job.device else resolve_device(job.device).type
 
 
-def describe(job: Job, files: Sequence[Path]) -> dict[str, Any]:
+def describe(job: Job, files: Sequence[Source]) -> dict[str, Any]:
     """What decides the bytes of a job's output ("fingerprint"), and what is needed to run it again ("settings")."""
     checkpoint = resolve_checkpoint(job.model)
     description = read_description(checkpoint)
@@ -129,9 +144,11 @@ def _short(then: Any, now: Any) -> str:  # noqa: ANN401 - values of any field
     return f"({then!r} then, {now!r} now)"
 
 
-def check_unchanged(files: Sequence[Path], asked: dict[str, Any]) -> None:
+def check_unchanged(files: Sequence[Source], asked: dict[str, Any]) -> None:
     """A shard of an input that is being written or replaced must not count."""
-    now, then = input_states(files), asked["fingerprint"]["inputs"]
+    now = input_states(files)
+    names = {entry["path"] for entry in now}
+    then = [entry for entry in asked["fingerprint"]["inputs"] if entry["path"] in names]
     if now != then:
         raise ValueError(
             f"expected inputs that stay as they are, found another inputs {_short(then, now)}; "

@@ -44,6 +44,7 @@ from tocsin.serve.manifest import (
 )
 from tocsin.serve.plan import Work, cut, skip
 from tocsin.serve.progress import Position, ProgressReport
+from tocsin.serve.remote import Source
 from tocsin.serve.shard import Result, score_shard, total, write_summary
 from tocsin.serve.summary import Summary, peak_memory_mb
 
@@ -108,7 +109,7 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard]:
+def _begin(job: Job, files: Sequence[Source], asked: dict[str, Any]) -> list[Shard]:
     """The shards that are finished, in a folder that holds this job and nothing half done."""
     folder = Path(job.out)
     begun = read_job(folder)
@@ -137,7 +138,9 @@ def _begin(job: Job, files: Sequence[Path], asked: dict[str, Any]) -> list[Shard
     return shards
 
 
-def _run(job: Job, files: Sequence[Path], asked: dict[str, Any], shards: list[Shard], stop: threading.Event) -> Summary:
+def _run(
+    job: Job, files: Sequence[Source], asked: dict[str, Any], shards: list[Shard], stop: threading.Event
+) -> Summary:
     folder, position = Path(job.out), Position(files)
     finished = [shard for shard in shards if not shard.is_retry]
     items = read_items(job, files, position)

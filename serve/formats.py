@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from tocsin.serve.records import DeadLetter
+from tocsin.serve.remote import Source
 
 JSON_LINES, CSV, TSV, TEXT, PARQUET = ".jsonl", ".csv", ".tsv", ".txt", ".parquet"
 SUFFIXES = {
@@ -24,7 +25,7 @@ GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 _GZIP = ".gz"
 
 
-def format_of(path: Path) -> str | None:
+def format_of(path: Source) -> str | None:
     """The format of a file by its name, with or without ``.gz``; None when it is not supported."""
     name = path.name.lower()
     known = SUFFIXES.get(Path(name.removesuffix(_GZIP)).suffix)
@@ -32,8 +33,8 @@ def format_of(path: Path) -> str | None:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """The uncompressed stream of a file, and the stream of its bytes on disk, whose position tells the progress."""
+def open_bytes(path: Source) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The uncompressed stream of a file, and the stream of its bytes as stored, whose position tells the progress."""
     with path.open("rb") as plain:
         if path.name.lower().endswith(_GZIP):
             with gzip.open(plain) as unpacked:

@@ -1,4 +1,4 @@
-"""Which files the arguments of a command name."""
+"""Which files the arguments of a command name, local or behind URLs."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ from pathlib import Path
 from typing import NoReturn
 
 from tocsin.serve.formats import SUFFIXES, format_of
+from tocsin.serve.remote import RemotePath, Source, files_below, find_remote, is_url, shown
 
 STDIN = "-"
 
 
-def expand_inputs(arguments: Sequence[str]) -> list[Path | None]:
-    """Files named by paths, folders and patterns, each once, in order; None stands for standard input.
+def expand_inputs(arguments: Sequence[str]) -> list[Source | None]:
+    """Files named by paths, URLs, folders and patterns, each once, in order; None stands for standard input.
 
     Folders are read recursively, sorted by name, supported suffixes only. Raises FileNotFoundError for what names no
     file and ValueError for an unknown suffix.
     """
-    files: dict[Path | None, Path | None] = {}
+    files: dict[Source | None, Source | None] = {}
     for argument in arguments:
         for file in [None] if argument == STDIN else _files_of(argument):
             files.setdefault(file and file.resolve(), file)
     return list(files.values())
 
 
-def _files_of(argument: str) -> list[Path]:
-    if os.path.lexists(argument):  # also when the name looks like a pattern
-        return _files_at(Path(argument))
-    matches = sorted(glob.glob(argument, recursive=True))
+def _files_of(argument: str) -> list[Source]:
+    matches = find_remote(argument) if is_url(argument) else _find_local(argument)
     if not matches:
-        raise FileNotFoundError(f"expected an input at {argument}, found no such file; check the path")
-    return [file for match in matches for file in _files_at(Path(match))]
+        raise FileNotFoundError(f"expected an input at {shown(argument)}, found no such file; check the path")
+    return [file for match in matches for file in _files_at(match)]
 
 
-def _files_at(path: Path) -> list[Path]:
+def _find_local(argument: str) -> Sequence[Path]:
+    if os.path.lexists(argument):  # also when the name looks like a pattern
+        return [Path(argument)]
+    return [Path(match) for match in sorted(glob.glob(argument, recursive=True))]
+
+
+def _files_at(path: Source) -> list[Source]:
     if path.is_dir():
-        found = [file for file in _walk(path) if format_of(file)]
+        below: Sequence[Source] = files_below(path) if isinstance(path, RemotePath) else _walk(path)
+        found = [file for file in below if format_of(file)]
         if not found:
             raise FileNotFoundError(
                 f"expected files with a suffix of {', '.join(SUFFIXES)} in {path}, found none; add articles to it"

@@ -23,8 +23,10 @@ from tocsin.serve.parquet_writer import ParquetWriter
 from tocsin.serve.progress import Position, ProgressReport
 from tocsin.serve.readers import STDIN_NAME, read_file
 from tocsin.serve.records import Columns, DeadLetter, Item, reject_duplicates
+from tocsin.serve.remote import Source, is_url, shown, size_of, source_at
 from tocsin.serve.score import Options, score_records
 from tocsin.serve.summary import Summary
+from tocsin.serve.upload import local_outputs
 from tocsin.serve.writers import JsonLinesWriter, StreamWriter, Writer
 
 STDOUT = "-"
@@ -51,7 +53,7 @@ class Job:
     precision: str = "fp32"  # of the engine torch
     any_language: bool = False
     batch_tokens: int = DEFAULT_BATCH_TOKENS  # padded
-    dead_letters: str | None = None  # path; beside the output when not set
+    dead_letters: str | None = None  # path or URL; beside the output when not set
     shard_format: str = JSON_LINES  # of a job folder
     shard_records: int = 1000  # input records of one shard of a job folder
     runner: str = LOCAL
@@ -66,6 +68,11 @@ class Job:
                 f"expected --precision fp32 with the engine {self.engine}, found {self.precision}; leave it out"
             )
         self._check_runner()
+        if is_url(self.out) and (self.is_folder or Path(self.out).suffix.lower() not in (*_JSON_LINES, _PARQUET)):
+            raise ValueError(
+                f"expected a URL for the output that ends in .jsonl or .parquet, found {shown(self.out)}; a job folder "
+                "needs the renames and locks of a local or mounted file system: write it there, then copy it"
+            )
         if self.is_folder:
             if self.dead_letters:
                 raise ValueError("expected no --dead-letters with a job folder, which holds them; leave it out")
@@ -95,16 +102,17 @@ class Job:
         return Path(self.out).is_dir() and Path(self.out).suffix.lower() not in (*_JSON_LINES, _PARQUET)
 
     @property
-    def out_path(self) -> Path | None:
+    def out_path(self) -> Source | None:
         """The output file; None for standard output."""
-        return None if self.out == STDOUT else Path(self.out)
+        return None if self.out == STDOUT else source_at(self.out)
 
     @property
-    def dead_path(self) -> Path | None:
+    def dead_path(self) -> Source | None:
         """The file for dead letters; None for standard error, since nothing is beside standard output."""
         if self.dead_letters:
-            return Path(self.dead_letters)
-        return self.out_path and self.out_path.with_name(f"{self.out_path.stem}.dead.jsonl")
+            return source_at(self.dead_letters)
+        stem = self.out.removesuffix(Path(self.out).suffix)
+        return None if self.out == STDOUT else source_at(f"{stem}.dead.jsonl")
 
 
 def run_job(job: Job) -> Summary:
@@ -127,23 +135,23 @@ def run_job(job: Job) -> Summary:
     return _score(job, chain([first], items), classifier, position)
 
 
-def chosen(job: Job, files: Sequence[Path | None]) -> Job:
+def chosen(job: Job, files: Sequence[Source | None]) -> Job:
     """The job with a named engine in place of ``auto``; on a cluster, whose processors are not this one, PyTorch."""
     if job.runner == RAY:
         return dataclasses.replace(job, engine=TORCH) if job.engine == AUTO else job
     if job.engine != AUTO:
         return dataclasses.replace(job, engine=usable(job.engine, job.model, job.device))
-    size = sum(file.stat().st_size for file in files if file is not None)
+    size = sum(size_of(file) or 0 for file in files if file is not None)
     make = job.limit is None and size >= WORTH_AN_ENGINE_BYTES
     return dataclasses.replace(job, engine=fastest(job.model, job.device, job.precision, make=make))
 
 
-def read_items(job: Job, files: Sequence[Path | None], position: Position) -> Iterator[Item]:
+def read_items(job: Job, files: Sequence[Source | None], position: Position) -> Iterator[Item]:
     """Every record of the inputs in order, up to the limit; the second of an id is a dead letter."""
     return islice(reject_duplicates(_read(files, job.columns, position)), job.limit)
 
 
-def no_records(files: Sequence[Path | None]) -> ValueError:
+def no_records(files: Sequence[Source | None]) -> ValueError:
     """The error for inputs without a single record."""
     names = ", ".join(str(file or STDIN_NAME) for file in files[:3])
     return ValueError(f"expected at least one record, found none in {names}; give a file that holds articles")
@@ -162,9 +170,10 @@ def scoring_options(job: Job, classifier: RhetoricClassifier) -> Options:
     return Options(classifier.thresholds, job.any_language, description.flagging, description.length_corrections)
 
 
-def _read(files: Sequence[Path | None], columns: Columns, position: Position) -> Iterator[Item]:
+def _read(files: Sequence[Source | None], columns: Columns, position: Position) -> Iterator[Item]:
     for file in files:
-        yield from read_file(file, columns, position.advance)
+        if file is not None:
+            yield from read_file(file, columns, position.advance)
         position.finish(file)
 
 
@@ -175,8 +184,9 @@ def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, posi
     options = scoring_options(job, classifier)
     # The output is finished first: without it there are no dead letters either.
     with (
-        _open_dead_letters(job) as dead,
-        _open_output(job, classifier.labels) as out,
+        local_outputs(job.out_path, job.dead_path) as (out_path, dead_path),
+        _open_dead_letters(dead_path) as dead,
+        _open_output(out_path, classifier.labels) as out,
         ProgressReport(summary, position) as progress,
     ):
         for result in score_records(items, engine, options):
@@ -190,13 +200,11 @@ def _score(job: Job, items: Iterator[Item], classifier: RhetoricClassifier, posi
     return summary
 
 
-def _open_output(job: Job, labels: Sequence[str]) -> Writer:
-    if job.out_path is None:
+def _open_output(path: Path | None, labels: Sequence[str]) -> Writer:
+    if path is None:
         return StreamWriter(sys.stdout)
-    if job.out_path.suffix.lower() == _PARQUET:
-        return ParquetWriter(job.out_path, labels)
-    return JsonLinesWriter(job.out_path)
+    return ParquetWriter(path, labels) if path.suffix.lower() == _PARQUET else JsonLinesWriter(path)
 
 
-def _open_dead_letters(job: Job) -> Writer:
-    return StreamWriter(sys.stderr) if job.dead_path is None else JsonLinesWriter(job.dead_path, lazy=True)
+def _open_dead_letters(path: Path | None) -> Writer:
+    return StreamWriter(sys.stderr) if path is None else JsonLinesWriter(path, lazy=True)

@@ -6,22 +6,22 @@ import datetime
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.serve.records import Columns, Item, make_record
+from tocsin.serve.remote import RemoteError, RemotePath, Source, size_of
 from tocsin.serve.tables import check_names
 
 _ROWS = 64  # decoded at a time: few enough for long articles
 
 
-def read_parquet(path: Path, columns: Columns, advance: Callable[[int], None]) -> Iterator[Item]:
+def read_parquet(path: Source, columns: Columns, advance: Callable[[int], None]) -> Iterator[Item]:
     """One item for each row; its place is the row's number. ValueError when the file cannot be read."""
-    size, number = path.stat().st_size, 0
+    size, number = size_of(path) or 0, 0
     with _open(path) as table:
         for batch in table.iter_batches(batch_size=_ROWS):
             for row in batch.to_pylist():
@@ -32,7 +32,7 @@ def read_parquet(path: Path, columns: Columns, advance: Callable[[int], None]) -
             advance(size * number // table.metadata.num_rows)
 
 
-def check_parquet(path: Path, columns: Columns) -> None:
+def check_parquet(path: Source, columns: Columns) -> None:
     """ValueError when the file is no Parquet or its columns do not fit."""
     with _open(path) as table:
         schema = table.schema_arrow
@@ -44,13 +44,14 @@ def check_parquet(path: Path, columns: Columns) -> None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[pq.ParquetFile]:
+def _open(path: Source) -> Iterator[pq.ParquetFile]:
     try:
-        # Without pre-buffering a row group is read page by page, however large it is.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=1024 * 1024) as table:
-            yield table
+        with ExitStack() as opened:
+            file = opened.enter_context(path.open_unbuffered()) if isinstance(path, RemotePath) else path
+            # Without pre-buffering a row group is read page by page, however large it is.
+            yield opened.enter_context(pq.ParquetFile(file, pre_buffer=False, buffer_size=1024 * 1024))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, RemoteError) or (isinstance(error, OSError) and error.errno is not None):
             raise  # the system's error, not one in the file
         reason = " ".join(str(error).split())
         raise ValueError(f"expected Parquet in {path}, found {reason}; repair the file") from error

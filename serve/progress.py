@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tocsin.serve.remote import Source, size_of
 from tocsin.serve.summary import Summary
 
 LOG_SECONDS = 10.0
@@ -21,8 +21,9 @@ LOG_SECONDS = 10.0
 class Position:
     """Bytes read of all inputs: the number of their articles is not known before the end."""
 
-    def __init__(self, files: Sequence[Path | None]) -> None:
-        known = [file.stat().st_size for file in files if file is not None]
+    def __init__(self, files: Sequence[Source | None]) -> None:
+        sizes = [None if file is None else size_of(file) for file in files]
+        known = [size for size in sizes if size is not None]
         self.total = sum(known) if len(known) == len(files) else None  # None with standard input
         self._finished = self._current = 0
 
@@ -30,9 +31,9 @@ class Position:
         """Note how many bytes of the current file have been read."""
         self._current = position
 
-    def finish(self, file: Path | None) -> None:
+    def finish(self, file: Source | None) -> None:
         """Note that a file has been read."""
-        self._finished += file.stat().st_size if file is not None else 0
+        self._finished += (size_of(file) or 0) if file is not None else 0
         self._current = 0
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO
 
 from tocsin.serve.formats import CSV, GZIP_ERRORS, JSON_LINES, PARQUET, TSV, format_of, open_bytes, torn
 from tocsin.serve.json_lines import read_json_lines
 from tocsin.serve.parquet import check_parquet, read_parquet
 from tocsin.serve.records import MAX_CHARACTERS, Columns, DeadLetter, Item, make_record
+from tocsin.serve.remote import Source
 from tocsin.serve.tables import check_table, read_table
 
 STDIN_NAME = "<stdin>"
@@ -19,7 +19,7 @@ _SHOWN_BYTES = 10_000  # of a text that is too long to be kept
 _PROBE_BYTES = 65_536
 
 
-def read_file(path: Path | None, columns: Columns, advance: Callable[[int], None]) -> Iterator[Item]:
+def read_file(path: Source | None, columns: Columns, advance: Callable[[int], None]) -> Iterator[Item]:
     """Records of one file after its suffix; of JSON Lines on standard input for None.
 
     ``advance`` is told how many bytes of the file have been read. Raises ValueError when the file as a whole cannot be
@@ -45,7 +45,7 @@ def read_file(path: Path | None, columns: Columns, advance: Callable[[int], None
             yield _read_text(stream, path, columns)
 
 
-def check_file(path: Path, columns: Columns) -> None:
+def check_file(path: Source, columns: Columns) -> None:
     """Read the beginning of a file; ValueError or OSError when the file as a whole cannot be used."""
     kind = format_of(path)
     if kind == PARQUET:
@@ -61,7 +61,7 @@ def check_file(path: Path, columns: Columns) -> None:
             raise ValueError(f"expected a gzip stream in {path}, found {error}; fetch the file again") from error
 
 
-def _read_text(stream: IO[bytes], path: Path, columns: Columns) -> Item:
+def _read_text(stream: IO[bytes], path: Source, columns: Columns) -> Item:
     place = str(path)
     try:
         data = stream.read(MAX_CHARACTERS + 1)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from tocsin.serve.formats import GZIP_ERRORS, torn
 from tocsin.serve.records import MAX_CHARACTERS, Columns, DeadLetter, Item, make_record
+from tocsin.serve.remote import Source
 
 _LINE_ENDS = ("\n", "\r")
 _SHOWN_CHARACTERS = 10_000  # of a line that is too long to be kept
 
 
 def read_table(
-    stream: IO[bytes], path: Path, delimiter: str, columns: Columns, advance: Callable[[], None]
+    stream: IO[bytes], path: Source, delimiter: str, columns: Columns, advance: Callable[[], None]
 ) -> Iterator[Item]:
     """One item for each row below the header; a place is the line on which a row begins.
 
@@ -42,12 +42,12 @@ def read_table(
             yield _record(row, header, place, lines.row(), columns)
 
 
-def check_table(stream: IO[bytes], path: Path, delimiter: str, columns: Columns) -> None:
+def check_table(stream: IO[bytes], path: Source, delimiter: str, columns: Columns) -> None:
     """ValueError when the header does not fit."""
     _read_header(_open_rows(stream, delimiter)[1], path, columns)
 
 
-def check_names(names: Sequence[str], path: Path, columns: Columns) -> None:
+def check_names(names: Sequence[str], path: Source, columns: Columns) -> None:
     """ValueError when a table lacks a column that it must have, or has one twice."""
     if columns.text not in names:
         raise ValueError(f"expected a column {columns.text!r} in {path}, found {names}; name it with --text-column")
@@ -94,7 +94,7 @@ def _open_rows(stream: IO[bytes], delimiter: str) -> tuple[_Lines, Iterator[list
     return lines, csv.reader(lines, delimiter=delimiter, strict=True)
 
 
-def _read_header(rows: Iterator[list[str]], path: Path, columns: Columns) -> list[str]:
+def _read_header(rows: Iterator[list[str]], path: Source, columns: Columns) -> list[str]:
     """Names of the columns; empty when the file has no line."""
     try:
         header = next((row for row in rows if row), [])
