@@ -172,8 +172,7 @@ def scoring_options(job: Job, classifier: RhetoricClassifier) -> Options:
 
 def _read(files: Sequence[Source | None], columns: Columns, position: Position) -> Iterator[Item]:
     for file in files:
-        if file is not None:
-            yield from read_file(file, columns, position.advance)
+        yield from read_file(file, columns, position.advance)
         position.finish(file)
 
 
