@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import resolve_device
+from tocsin.model.languages import load_identifier
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
 from tocsin.serve.inputs import expand_inputs
 from tocsin.serve.output import output_record
@@ -112,7 +114,9 @@ def no_records(files: Sequence[Path | None]) -> ValueError:
 def load_classifier(job: Job) -> RhetoricClassifier:
     """The job's model with the job's thresholds."""
     device = resolve_device(job.device)
-    classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        beside.submit(load_identifier)
+        classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
     return classifier.with_thresholds(job.thresholds) if job.thresholds else classifier
 
 
