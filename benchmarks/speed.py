@@ -200,7 +200,8 @@ def best_pipeline(speeds: Mapping[str, Speed], precision: str) -> float | None:
 
 def use_of_peak(speed: Speed, known: Mapping[str, Any], machine: Mapping[str, Any], precision: str) -> float:
     """Per cent of the measured matrix-product peak that useful tokens need."""
-    return 100 * speed.tokens * known["mflop_a_token"] * 1e6 / (machine["peak_tflops"][precision] * 1e12)
+    peak = float(machine["peak_tflops"][precision]) * 1e12
+    return 100 * speed.tokens * float(known["mflop_a_token"]) * 1e6 / peak
 
 
 def verdicts(speeds: Mapping[str, Speed], known: Mapping[str, Any], machine: Mapping[str, Any]) -> str:

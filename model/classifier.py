@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +66,10 @@ class RhetoricClassifier:
         folder = resolve_checkpoint(str(name))
         description, tensors = load_checkpoint(folder)
         base_folder = bases.resolve_base(description.base)
-        found = bases.file_sha256(base_folder / bases.WEIGHTS)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # hashing takes as long as reading the tokenizer
+            hashing = beside.submit(bases.file_sha256, base_folder / bases.WEIGHTS)
+            tokenizer = bases.load_tokenizer(base_folder)
+            found = hashing.result()
         if found != description.base_sha256:
             raise ValueError(
                 f"expected the base {description.base!r} with SHA-256 {description.base_sha256}, found {found} "
@@ -73,7 +78,6 @@ class RhetoricClassifier:
         network = RhetoricNetwork(bases.load_encoder(base_folder), len(description.labels))
         adapter = description.adapter
         load_tensors(network, tensors, adapter.alpha / adapter.rank if adapter else None)
-        tokenizer = bases.load_tokenizer(base_folder)
         return cls(
             network, tokenizer, description, name=folder.name, device=device, precision=precision, tensors=tensors
         )
@@ -195,13 +199,11 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
 
 def pad(ids: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask, both of shape (n, longest)."""
-    longest = max(len(row) for row in ids)
-    inputs = torch.full((len(ids), longest), pad_id, dtype=torch.long)
-    mask = torch.zeros((len(ids), longest), dtype=torch.long)
-    for index, row in enumerate(ids):
-        inputs[index, : len(row)] = torch.tensor(row, dtype=torch.long)
-        mask[index, : len(row)] = 1
-    return inputs, mask
+    lengths = np.array([len(row) for row in ids])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    inputs = np.full(mask.shape, pad_id, dtype=np.int64)
+    inputs[mask] = np.fromiter(chain.from_iterable(ids), dtype=np.int64, count=lengths.sum())
+    return torch.from_numpy(inputs), torch.from_numpy(mask.astype(np.int64))
 
 
 def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

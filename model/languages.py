@@ -133,6 +133,11 @@ def _rank(text: str) -> list[tuple[str, float]]:
     return sorted(merged.items(), key=lambda item: -item[1])
 
 
+def load_identifier() -> None:
+    """Read the model of the identification now, which takes over half a second, instead of with the first text."""
+    _identifier()
+
+
 @lru_cache(maxsize=1)
 def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from tocsin.model import RhetoricClassifier
 from tocsin.model.checkpoint import read_description, resolve_checkpoint
 from tocsin.model.classifier import DEFAULT_BATCH_TOKENS, resolve_device
+from tocsin.model.languages import load_identifier
 from tocsin.serve.checks import check_inputs, check_targets, check_thresholds
 from tocsin.serve.choose import fastest, usable
 from tocsin.serve.engine import AUTO, ENGINES, TORCH, open_engine
@@ -160,7 +162,9 @@ def no_records(files: Sequence[Source | None]) -> ValueError:
 def load_classifier(job: Job) -> RhetoricClassifier:
     """The job's model with the job's thresholds."""
     device = resolve_device(job.device)
-    classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        beside.submit(load_identifier)
+        classifier = RhetoricClassifier.from_pretrained(job.model, device=device, precision=job.precision)
     return classifier.with_thresholds(job.thresholds) if job.thresholds else classifier
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tocsin.model import LABELS, RhetoricClassifier
-from tocsin.model.classifier import resolve_device, token_batches
+from tocsin.model.classifier import pad, resolve_device, token_batches
 
 SENTENCES = [
     "we will attack today",
@@ -33,6 +33,12 @@ def test_batch_size_order_and_neighbours_do_not_change_scores(
     alone = np.concatenate([tiny_classifier.predict_proba([sentence]) for sentence in SENTENCES])
     together = tiny_classifier.predict_proba(SENTENCES[::-1], batch_tokens=batch_tokens)[::-1]
     np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_rows_are_padded_to_the_longest() -> None:
+    inputs, mask = pad([[5, 1, 7], [9], [4, 4]], 1)
+    assert inputs.tolist() == [[5, 1, 7], [9, 1, 1], [4, 4, 1]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
 
 
 def test_saving_and_loading_keeps_scores_and_identity(tiny_classifier: RhetoricClassifier, tmp_path: Path) -> None:
