@@ -19,7 +19,7 @@ _SHRINKING = (1.0, 0.9, 0.8, 0.7)  # of the largest value: cutting it off may le
 
 def rows_to_4_bits(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Bytes of shape (n, blocks * 32) and half-precision scales (n, blocks), for ``rows_from_4_bits``."""
-    blocks = nn.functional.pad(rows.float(), (0, -rows.shape[1] % BLOCK)).unflatten(1, (-1, BLOCK))
+    blocks = nn.functional.pad(rows.float(), (0, -rows.shape[1] % BLOCK)).reshape(len(rows), -1, BLOCK)
     best = torch.full(blocks.shape[:2], torch.inf)
     values, scales = torch.zeros_like(blocks), torch.zeros(blocks.shape[:2], dtype=torch.float16)
     for factor in _SHRINKING:
@@ -36,7 +36,7 @@ def rows_from_4_bits(packed: torch.Tensor, scales: torch.Tensor, width: int) -> 
     """Rows of shape (n, width) in float32."""
     nibbles = torch.stack([packed & 15, packed >> 4], dim=2).flatten(1)
     values = nibbles.float() - 8.0
-    rows = (values.unflatten(1, (-1, BLOCK)) * scales.float().unsqueeze(2)).flatten(1)
+    rows: torch.Tensor = (values.reshape(len(values), -1, BLOCK) * scales.float().unsqueeze(2)).flatten(1)
     if rows.shape[1] - BLOCK >= width or rows.shape[1] < width:
         raise ValueError(f"expected differences for rows of {width}, found {rows.shape[1]} values")
     return rows[:, :width]

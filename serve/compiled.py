@@ -63,6 +63,7 @@ class CompiledEngine:
         self.classifier, self.batch_tokens = classifier, min(batch_tokens, MOST_BATCH_TOKENS)
         self.tokens = 0
         self._compiled = compiled
+        self._broken: list[openvino.AsyncInferQueue] = []
         self._queue = self._new_queue()
 
     def predict_clean(self, sentences: Sequence[str]) -> Array:
@@ -71,7 +72,9 @@ class CompiledEngine:
         try:
             logits = self._infer(ids)
         except Exception:
-            # A queue raises its first error for ever, and its other requests still run into their own array.
+            # A queue raises its first error for ever. It is kept: its other requests still run, into their own array,
+            # and ending it under them ends the process.
+            self._broken.append(self._queue)
             self._queue = self._new_queue()
             raise
         self.tokens += sum(map(len, ids))

@@ -29,10 +29,17 @@ Array = npt.NDArray[np.float64]
 class Engine(Protocol):
     """Anything that turns clean sentences into calibrated probabilities."""
 
-    tokens: int  # that it has read so far, without padding
-
     def predict_clean(self, sentences: Sequence[str]) -> Array:
         """Probabilities of shape (n_sentences, n_labels) for sentences that are clean already."""
+        ...
+
+
+class CountingEngine(Engine, Protocol):
+    """An engine that counts what it does."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that it has read so far, without padding."""
         ...
 
 
@@ -64,7 +71,9 @@ def _out_of_memory(error: Exception) -> bool:
     return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
-def open_engine(classifier: RhetoricClassifier, name: str, batch_tokens: int, *, threads: int | None = None) -> Engine:
+def open_engine(
+    classifier: RhetoricClassifier, name: str, batch_tokens: int, *, threads: int | None = None
+) -> CountingEngine:
     """The engine called ``name`` (one of ENGINES) for a classifier; a compiled one uses so many threads, or all cores.
 
     A compiled engine is made and measured against the reference the first time, which takes a while, and comes from the

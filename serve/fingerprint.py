@@ -163,7 +163,7 @@ class InputWatch:
     so it rests in between. What changed is refused all the same: by the last look, and by whoever resumes the job.
     """
 
-    def __init__(self, files: Sequence[Path], asked: dict[str, Any]) -> None:
+    def __init__(self, files: Sequence[Source], asked: dict[str, Any]) -> None:
         self._files, self._asked = files, asked
         self._next = 0.0  # when to look again, on the monotonic clock
 

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from tocsin.model import RhetoricClassifier
 from tocsin.serve.checks import check_inputs, check_installed
-from tocsin.serve.engine import AUTO, TORCH, Engine, open_engine
+from tocsin.serve.engine import AUTO, TORCH, CountingEngine, open_engine
 from tocsin.serve.fingerprint import InputWatch, check_same, describe, job_files
 from tocsin.serve.job import RAY, Job, chosen, load_classifier, no_records, read_items
 from tocsin.serve.manifest import (
@@ -201,7 +201,7 @@ def _score_here(
 ) -> Generator[Shard, None, None]:
     """The shards, scored one after another by this process."""
     classifier: RhetoricClassifier | None = None
-    engine: Engine | None = None
+    engine: CountingEngine | None = None
     for name, items in work:
         classifier = classifier or load_classifier(job)
         engine = engine or open_engine(classifier, job.engine, job.batch_tokens)

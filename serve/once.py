@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tocsin.serve.engine import Array, Engine
+from tocsin.serve.engine import Array, CountingEngine
 
 MOST_KEPT = 100_000  # sentences, some 30 MB
 
@@ -14,7 +14,7 @@ MOST_KEPT = 100_000  # sentences, some 30 MB
 class OnceEngine:
     """An engine that remembers; one for each shard, so that a shard's scores do not depend on earlier ones."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: CountingEngine) -> None:
         self._engine = engine
         self._known: dict[str, bytes] = {}
         self._before = engine.tokens

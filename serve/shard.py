@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.model import RhetoricClassifier
-from tocsin.serve.engine import Engine
+from tocsin.serve.engine import CountingEngine
 from tocsin.serve.job import PARQUET, Job, scoring_options
 from tocsin.serve.manifest import (
     DEAD_SUFFIX,
@@ -58,7 +58,7 @@ def score_shard(
     name: str,
     items: Iterable[Item],
     classifier: RhetoricClassifier,
-    engine: Engine,
+    engine: CountingEngine,
     note: Callable[[Result], None],
     *,
     deadly: Collection[str] = (),

@@ -12,7 +12,7 @@ import torch
 from transformers.utils import logging
 
 from tocsin.model import RhetoricClassifier
-from tocsin.serve.engine import Engine, open_engine
+from tocsin.serve.engine import CountingEngine, open_engine
 from tocsin.serve.fingerprint import describe
 from tocsin.serve.job import Job, load_classifier
 from tocsin.serve.manifest import Shard
@@ -34,7 +34,7 @@ class Worker:
     def __init__(self, job: Job, mark: Mapping[str, Any], threads: int) -> None:
         self.job, self.mark, self.threads = job, mark, threads  # absolute paths; SAME of the fingerprint
         self.classifier: RhetoricClassifier | None = None
-        self.engine: Engine | None = None
+        self.engine: CountingEngine | None = None
 
     def load(self) -> None:
         """Load the model. ValueError or OSError where this machine would not score as the job asks, or cannot.

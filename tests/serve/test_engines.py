@@ -59,7 +59,7 @@ def test_an_unknown_engine_is_refused() -> None:
 
 def test_auto_is_torch_where_nothing_else_can_be(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose.fastest(str(tiny_checkpoint), "cpu", "bf16", make=True) == TORCH
-    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert choose.fastest(str(tiny_checkpoint), "cpu", "fp32", make=True) == TORCH
 
 
