@@ -6,6 +6,7 @@ import gzip
 import http.server
 import io
 import json
+import shutil
 import sys
 import threading
 import urllib.request
@@ -269,7 +270,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_model_is_loaded(
 
 
 def test_a_reader_never_sees_half_an_output(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, copy, seen = bytes(range(256)) * 50_000, upload.shutil.copyfileobj, list[list[str]]()
+    data, copy, seen = bytes(range(256)) * 50_000, shutil.copyfileobj, list[list[str]]()
 
     def watched(source: IO[bytes], target: IO[bytes], length: int) -> None:
         copy(source, target, length)
@@ -277,7 +278,7 @@ def test_a_reader_never_sees_half_an_output(store: Store, tmp_path: Path, monkey
         seen.append(store.names())
 
     monkeypatch.setattr(upload, "PART_BYTES", 5 * 1024 * 1024)
-    monkeypatch.setattr(upload.shutil, "copyfileobj", watched)
+    monkeypatch.setattr("shutil.copyfileobj", watched)
     with upload.local_outputs(remote.source_at(f"{store.url}/out.jsonl"), None) as (path, none):
         assert path is not None
         assert none is None
@@ -292,7 +293,7 @@ def test_an_interrupted_upload_leaves_nothing(store: Store, tmp_path: Path, monk
         target.write(source.read(length))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(upload.shutil, "copyfileobj", interrupted)
+    monkeypatch.setattr("shutil.copyfileobj", interrupted)
     monkeypatch.setattr(upload, "PART_BYTES", 5 * 1024 * 1024)
     paths: list[Path | None] = []
 
@@ -560,7 +561,7 @@ class Counting:
             self.asked.append(length)
             return read(length)
 
-        stream.read = counted  # type: ignore[method-assign]
+        stream.read = counted  # type: ignore[method-assign, assignment]
         return stream
 
 
