@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -32,12 +33,17 @@ def test_the_summary_counts_everything_a_reader_asks_for() -> None:
     summary.add(result("123", 0.1))
     for place, reason in [("a.jsonl:3", "expected X, found 1"), ("a.jsonl:9", "expected X, found 2"), ("b.txt", "r")]:
         summary.add(DeadLetter(place, "", reason))
-    first, *rest = summary.lines()
+    summary.add_work({"repeated": 2, "tokens": 40})
+    summary.engine = "torch"
+    first, speed, *rest = summary.lines()
+    assert re.fullmatch(r"\d+ tokens/s with torch, peak memory \d+ MB", speed)
+    assert int(speed.split()[0]) > 0
     assert first.startswith("4 records scored in ")
     assert "articles/s, 3 sentences), 1 flagged" in first
     assert rest == [
         "labels: divisive 1, escalatory 1, manipulative 1, conciliatory 1; languages: en 3, fr 1",
         "abstained: 1 unsupported language, 1 empty",
+        "2 sentences came again and were scored once",
         "3 dead letters in out.dead.jsonl: expected X 2, r 1",
         "dead letters by file: a.jsonl 2, b.txt 1",
     ]
