@@ -1,7 +1,7 @@
 """What a checkpoint folder holds, and the checks that it passes before anything is computed with it.
 
 ``tocsin.json`` describes the model; ``weights.safetensors`` holds what was trained: low-rank factors and heads when the
-description has an adapter, the whole encoder and heads otherwise. Nothing is ever unpickled.
+description has an adapter, else all of the encoder (differences.py) and heads. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
